@@ -71,6 +71,15 @@ impl Fault {
         Self { exit, code, hint, lines: Vec::new(), source: source.into() }
     }
 
+    /// A limit of processes or threads that this program reached, also by what else the user runs.
+    pub fn no_threads(said: anyhow::Error) -> Self {
+        let hint = "`ulimit -u` in the shell that starts it, or `pids.max` of its control group: a host has some dozens of \
+                    threads, and each command two processes more"
+            .to_owned();
+        let said = said.context("the system starts no more threads for this user");
+        Self::new(Exit::HostError, "threads", Some(hint), said)
+    }
+
     /// With these lines below the hint.
     pub fn with_lines(self, text: Option<&str>) -> Self {
         Self { lines: text.into_iter().flat_map(str::lines).map(str::to_owned).collect(), ..self }
@@ -85,6 +94,14 @@ impl Fault {
 
 impl From<anyhow::Error> for Fault {
     fn from(source: anyhow::Error) -> Self {
+        let is_refused = |cause: &(dyn std::error::Error + 'static)| {
+            cause
+                .downcast_ref::<std::io::Error>()
+                .is_some_and(|error| error.raw_os_error() == Some(libc::EAGAIN))
+        };
+        if source.chain().any(is_refused) {
+            return Self::no_threads(source);
+        }
         Self::new(Exit::HostError, "host", None, source)
     }
 }

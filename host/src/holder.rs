@@ -50,9 +50,9 @@ use crate::drive::purse;
 use crate::drive::roles::{Bound, Roles};
 use crate::drive::standing::Standing;
 use crate::egress::{Door, SystemNames};
-use crate::engine::Engine;
 use crate::engine::cache::NativeCache;
 use crate::engine::withdrawal::Withdrawal;
+use crate::engine::{Engine, EngineError};
 use crate::exit::{Exit, Fault};
 use crate::open_files;
 use crate::place::{self, Place};
@@ -169,8 +169,7 @@ impl Holder {
         } = setup;
         // Each call may hold one instance more for each provider beneath it; the loop's own calls count as one.
         let calls = (rules.jobs + requests + 1).saturating_mul(1 + admitted.provider_depth);
-        let engine =
-            Engine::run(calls, 1).map_err(|error| Fault::new(Exit::HostError, "engine", None, error))?;
+        let engine = Engine::run(calls, 1).map_err(no_engine)?;
         let cache = native_cache(operator)?;
         let mut bench = Workbench::new(&engine, &cache, config, &place.workspace, admitted);
         // The loop's first: it ends when one of its plugins is withdrawn, and not for a service.
@@ -376,6 +375,15 @@ fn granted_variables(operator: &Operator, config: &WorkspaceConfig, admitted: &A
         permissions.filter_map(|granted| granted.process.as_ref()).flat_map(|process| process.variables());
     let names = names.filter(|name| config.env.names().all(|own| own != *name));
     variables::seals(&operator.secret, names.chain(layers::variable_names()))
+}
+
+/// Guests lie in address space that is reserved before it is used.
+fn no_engine(error: EngineError) -> Fault {
+    let is_limited = error.to_string().contains("mmap");
+    let hint = is_limited.then(|| {
+        "`ulimit -v unlimited` in the shell that starts it: address space is reserved, not memory".to_owned()
+    });
+    Fault::new(Exit::HostError, "engine", hint, error)
 }
 
 /// This host's native code.

@@ -2,7 +2,7 @@
 //!
 //! In -> out: SIGINT, SIGTERM, SIGHUP -> [`Control`]: the first lets running tasks end, the second ends them.
 //! Invariant: heard on a thread of its own, whatever the loop does; one that was ignored when the program started is not
-//! heard, and the same one twice within [`ECHO`] is one.
+//! heard, and the same one twice within [`ECHO`] is one. The second one ends the program, whoever reads what it says.
 //! Not here: what the loop makes of it (`drive.rs`).
 
 use std::future::poll_fn;
@@ -15,10 +15,14 @@ use tokio::sync::watch::{Sender, channel};
 
 use crate::console::Console;
 use crate::drive::desk::Control;
-use crate::exit::Fault;
+use crate::exit::{Exit, Fault};
 
 /// Whoever signals a process group or a control group, or forwards what the terminal sent, signals twice.
 pub const ECHO: Duration = Duration::from_millis(500);
+
+/// How long a run that was ended may take to show what it has to say.
+const SHOWING_MAX: Duration = Duration::from_secs(2);
+const LOOK: Duration = Duration::from_millis(200);
 
 /// Begins to listen. What was heard is told to a live table if there is one, which would paint over anything else; else it
 /// is said on standard error.
@@ -43,9 +47,16 @@ pub fn listen(console: Console, table: Option<mpsc::Sender<String>>) -> Result<S
         signals.next().await;
         tell("interrupted again: ending what runs");
         say.send_replace(Control::Abort);
-        // Later ones change nothing: what runs is being ended.
+        // Later ones change nothing: what runs is being ended, and who heard of it goes when that is done. What is shown then
+        // waits for its reader, who must not keep a host.
+        let mut over = None;
         loop {
-            signals.next().await;
+            drop(tokio::time::timeout(LOOK, signals.next()).await);
+            let since = (say.receiver_count() == 0).then(|| over.unwrap_or_else(Instant::now));
+            if since.is_some_and(|since| since.elapsed() > SHOWING_MAX) {
+                std::process::exit(Exit::Interrupted.code().into());
+            }
+            over = since;
         }
     };
     std::thread::Builder::new()

@@ -4,7 +4,23 @@ use clap::Parser;
 use orch_host::commands::doctor::limits::attempt;
 use orch_host::commands::{Args, dispatch};
 use orch_host::console::{self, Console};
-use orch_host::exit::Exit;
+use orch_host::exit::{Exit, Fault};
+
+/// What the system says when a limit of processes or threads is reached.
+const EAGAIN: i32 = 11;
+
+/// A library that gets no thread panics, and the half of a host that is there would wait for the other one for ever.
+fn end_without_threads(console: Console) {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let said = panic.payload_as_str().unwrap_or_default();
+        if !said.contains("spawn") || !said.contains("thread") {
+            return usual(panic);
+        }
+        console.error(&Fault::no_threads(std::io::Error::from_raw_os_error(EAGAIN).into()));
+        std::process::exit(Exit::HostError.code().into());
+    }));
+}
 
 fn main() {
     // Before any thread exists: the same program is the supervisor of its commands.
@@ -31,5 +47,6 @@ fn main() {
         .with_ansi(false)
         .init();
     let console = Console::detect();
+    end_without_threads(console);
     std::process::exit(console.conclude(dispatch(args, console)).code().into());
 }

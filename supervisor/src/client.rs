@@ -170,8 +170,13 @@ impl Supervisor {
         self.talk = Talk::Broken;
         self.kill_after = kill_after;
         let descriptors = [Some(&stdout_end), Some(&stderr_end), channel_end.as_ref()];
-        self.send(&bytes, &descriptors.into_iter().flatten().map(AsFd::as_fd).collect::<Vec<_>>()).await?;
-        self.talk = Talk::Running;
+        match self.send(&bytes, &descriptors.into_iter().flatten().map(AsFd::as_fd).collect::<Vec<_>>()).await
+        {
+            Ok(()) => self.talk = Talk::Running,
+            // It may have said why it goes.
+            Err(RunError::SupervisorGone) => {}
+            Err(error) => return Err(error),
+        }
         // The supervisor has its own by now, and the end of these streams must be the end of the command's.
         drop((stdout_end, stderr_end, channel_end));
         match self.hear().await? {

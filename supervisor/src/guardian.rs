@@ -16,11 +16,14 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
+use rustix::net::SendFlags;
 use rustix::process::{
     Pid, PidfdFlags, Signal, getpid, pidfd_open, pidfd_send_signal, set_child_subreaper, setsid,
 };
 
 use crate::descendants;
+use crate::error::StartStep;
+use crate::frame::{self, FromSupervisor};
 use crate::launch::IGNORED;
 use crate::process_table;
 use crate::serve::Supervisor;
@@ -49,9 +52,18 @@ pub fn serve() -> io::Result<()> {
         0 => supervise(socket, guardian),
         pid => match Pid::from_raw(pid.max(0)) {
             Some(supervisor) => guard(supervisor, &socket),
-            None => Err(io::Error::last_os_error()),
+            None => Err(unable(&socket, io::Error::last_os_error())),
         },
     }
+}
+
+/// Tells the host why there is no supervisor: the command that it is about to ask for was not started.
+fn unable(socket: &OwnedFd, error: io::Error) -> io::Error {
+    let errno = error.raw_os_error().unwrap_or(libc::EIO);
+    let said = frame::encode(&FromSupervisor::NotStarted { step: StartStep::Program, errno });
+    // A host that is gone has nobody left to tell.
+    let _ = said.map(|bytes| rustix::net::send(socket, &bytes, SendFlags::NOSIGNAL));
+    error
 }
 
 /// Makes this process owe nothing to the one that started it; gives the socket.

@@ -73,6 +73,11 @@ fn an_exported_page_is_well_formed_needs_nobody_and_takes_text_as_text() {
     assert!(folded.contains("+<b>new</b>") && folded.contains("<u>said</u>"), "{folded}");
 
     // The same in a file; the other formats are those of `report`.
+    for own in [".orch/state.db", "tasks.yml", "config.yaml", "orch.lock", ".git/config", "logs/page.html"] {
+        let before = fs::read(bench.0.path().join(own)).ok();
+        assert!(err(&bench.0.host(&["export", &run, "--out", own], 2)).contains("code: export-out"), "{own}");
+        assert_eq!(fs::read(bench.0.path().join(own)).ok(), before, "{own}");
+    }
     bench.0.host(&["export", &run, "--out", "run.html"], 0);
     assert_eq!(bench.0.read("run.html").as_bytes(), page);
     for format in ["json", "markdown"] {

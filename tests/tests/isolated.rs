@@ -272,6 +272,19 @@ fn a_run_is_shown_taken_in_and_taken_back() {
     assert!(out(&bench.0.host(&["accept"], 0)).contains("not there already"));
     let id = format!("{}-1", bench.run_id());
     assert!(out(&bench.0.host(&["rollback", "list"], 0)).contains(&id));
+    // A second time under the same name, to another commit.
+    bench.0.host(&["rollback", &id], 0);
+    bench.git(&["commit", "--quiet", "--allow-empty", "--message=between"]);
+    bench.0.host(&["accept"], 0);
+    bench.0.host(&["rollback", &id], 0);
+    assert_eq!(bench.git(&["log", "-1", "--format=%s"]), "between");
+    bench.git(&["reset", "--quiet", "--soft", "HEAD^"]);
+    // Where another git is at work, nothing is moved.
+    bench.0.write(".git/index.lock", "");
+    let locked = err(&bench.0.host(&["accept"], 5));
+    assert!(locked.contains("code: git-locked") && locked.contains("index.lock"), "{locked}");
+    fs::remove_file(bench.0.path().join(".git/index.lock")).unwrap();
+    bench.0.host(&["accept"], 0);
     // What came after is not lost.
     bench.0.write("mine", "x");
     bench.git(&["add", "mine"]);

@@ -254,10 +254,11 @@ fn without_store(take_away: impl Fn(&Path)) -> (Workspace, Option<i32>, String) 
 
 #[test]
 fn a_run_whose_store_is_gone_starts_nothing_more_and_is_no_success() {
-    let ways: [fn(&Path); 3] = [
+    let ways: [fn(&Path); 4] = [
         |workspace| fs::remove_dir_all(workspace.join(".orch")).unwrap(),
         |workspace| fs::rename(workspace.join(".orch"), workspace.join("away")).unwrap(),
         |workspace| fs::remove_file(workspace.join(".orch/state.db")).unwrap(),
+        |workspace| fs::remove_file(workspace.join(".orch/state.db-wal")).unwrap(),
     ];
     for (nth, way) in ways.into_iter().enumerate() {
         let (workspace, exit, said) = without_store(way);

@@ -91,6 +91,40 @@ fn output_that_cannot_be_written_is_no_success_and_a_reader_that_left_is_no_faul
 }
 
 #[test]
+fn who_does_not_read_keeps_no_host() {
+    let workspace = Workspace::new("- {id: a, command: 'yes | head -c 300000'}\n");
+    workspace.make_known();
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut host = workspace.command(&["run", "--output", "interleaved"]);
+    let mut host = host.stdout(writer).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let by = Instant::now() + Duration::from_secs(120);
+    while !out(&workspace.host(&["runs", "list"], 0)).contains("completed") {
+        assert!(Instant::now() < by, "the run does not end");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let pid = rustix::process::Pid::from_child(&host);
+    let heard = |words: &str, host: &mut std::process::Child| {
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        let mut lines = std::io::BufReader::new(host.stderr.as_mut().unwrap());
+        let mut line = String::new();
+        while !line.contains(words) {
+            line.clear();
+            assert!(
+                std::io::BufRead::read_line(&mut lines, &mut line).unwrap() > 0,
+                "`{words}` was not said"
+            );
+        }
+    };
+    heard("interrupted: ", &mut host);
+    // The same signal within half a second is an echo.
+    std::thread::sleep(Duration::from_millis(700));
+    heard("interrupted again", &mut host);
+    assert_eq!(host.wait().unwrap().code(), Some(130));
+    drop(reader);
+    workspace.run(&[], 0);
+}
+
+#[test]
 fn status_and_report_say_why_a_task_is_not_done() {
     let tasks = "- {id: refused, command: [sh, -c, 'exit 7']}\n- {id: after, kind: note, dependencies: [refused]}\n- {id: good, kind: note}\n";
     let workspace = Workspace::new(tasks);

@@ -115,7 +115,7 @@ fn carry_out() -> anyhow::Result<()> {
         Command::Tidy => tidy::run(&root),
         Command::Freeze => freeze::run(&root),
         Command::Packages => {
-            step::timed("binaries for the tests", || packages::build_for_tests(step::cargo(&root)))?;
+            step::timed("binaries for the tests", || packages::build_for_tests(step::reading_cargo(&root)))?;
             packages::for_tests(&root)
         }
         Command::Engines => languages::engines(&root),

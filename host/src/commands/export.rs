@@ -9,7 +9,7 @@ mod graph;
 pub(super) mod marked;
 mod page;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use orch_journal::Event;
@@ -18,7 +18,8 @@ use orch_journal::event::EditsKept;
 
 use super::report::{Facts, json, markdown};
 use super::run_branch::folder;
-use crate::console::Console;
+use crate::config::workspace::layers;
+use crate::console::{Console, escape};
 use crate::drive::branch;
 use crate::exit::{Exit, Fault, Outcome};
 use crate::git::{Oid, Repository};
@@ -28,6 +29,8 @@ use page::Diff;
 
 /// Of one attempt's edits.
 const DIFF_BYTES_MAX: usize = 256 << 10;
+/// What a workspace has beside `config.yaml` and what lies over it.
+const OF_WORKSPACE: [&str; 4] = ["tasks.yml", "tasks.yaml", "models.yaml", "orch.lock"];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
@@ -58,6 +61,7 @@ pub fn run(args: &ExportArgs, console: Console) -> Outcome {
         return Err(place::input("export-out", Some(hint), "`--out` is for `--format html`".to_owned()));
     }
     let place = Place::from_args(&args.place)?;
+    args.out.iter().try_for_each(|out| check_out(&place, out))?;
     let reader = place.reader()?;
     let facts = Facts::read(&place, &reader, Some(&args.run))?;
     match args.format {
@@ -73,6 +77,29 @@ pub fn run(args: &ExportArgs, console: Console) -> Outcome {
         }
     }
     Ok(Exit::Done)
+}
+
+/// Refuses what the host reads or keeps itself in the place of a page.
+fn check_out(place: &Place, out: &Path) -> Result<(), Fault> {
+    let out_path = out.canonicalize().or_else(|_| std::path::absolute(out));
+    let Ok(path) = out_path else { return Ok(()) };
+    let of_host = [&*place.state, &place.workspace.join(".git"), &place.workspace.join("logs")];
+    let is_of_workspace = path.parent() == Some(&*place.workspace)
+        && path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .is_some_and(|name| OF_WORKSPACE.contains(&name) || layers::FILES.contains(&name));
+    match is_of_workspace || of_host.iter().any(|folder| path.starts_with(folder)) {
+        false => Ok(()),
+        true => {
+            let hint = "name a file of its own: `--out run.html`".to_owned();
+            let what = format!(
+                "`{}` is what runs are made of, no place for a page",
+                escape(&out.display().to_string())
+            );
+            Err(place::input("export-out", Some(hint), what))
+        }
+    }
 }
 
 /// What each attempt changed whose edits were kept, as far as the repository still has it.

@@ -79,18 +79,20 @@ fn list(place: &Place, console: Console) -> Outcome {
     Ok(Exit::Done)
 }
 
+/// The last one of that name: a name is free again once it was taken back.
 fn accepted(reader: &Reader, run: &str, before: &str) -> Result<Option<EditsAccepted>, Fault> {
+    let mut last = None;
     if reader.run(run)?.is_none() {
-        return Ok(None);
+        return Ok(last);
     }
     for event in reader.events(run) {
         if let Event::EditsAccepted(accepted) = event?.1
             && accepted.before == before
         {
-            return Ok(Some(*accepted));
+            last = Some(*accepted);
         }
     }
-    Ok(None)
+    Ok(last)
 }
 
 fn unknown(which: &str) -> Fault {

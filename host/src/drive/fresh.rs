@@ -22,6 +22,7 @@ use super::env::OF_SESSION;
 use super::error::DriveError;
 use super::marks::{Glance, Marks, Outcome};
 use super::run::Run;
+use super::words::unmarked_code;
 use crate::clock::now_ms;
 use crate::console::lines::some_of;
 
@@ -371,7 +372,7 @@ pub fn take_made(run: &mut Run, desk: &Desk, made: Made) -> Result<TaskIndex, Dr
         Err(why) => {
             let id = run.id_of(task).map(|id| id.to_string()).unwrap_or_default();
             let text = format!("task `{id}` is done, but its {why}: it is done again the next time");
-            run.record(Event::Warned { code: "output-missing".to_owned(), text })?;
+            run.record(Event::Warned { code: unmarked_code(&why).to_owned(), text })?;
         }
     }
     Ok(task)

@@ -15,6 +15,8 @@ use super::error::DriveError;
 #[derive(Clone, Debug)]
 pub struct OwnFiles {
     store: Seen,
+    /// What was written last is there alone until it is taken over into the store.
+    wal: Seen,
     program: Seen,
 }
 
@@ -24,14 +26,17 @@ impl OwnFiles {
     /// # Errors
     /// That one of them cannot be looked at, and why.
     pub fn of(store: PathBuf, program: PathBuf) -> Result<Self, (PathBuf, io::Error)> {
-        Ok(Self { store: Seen::of(store)?, program: Seen::of(program)? })
+        let wal = Seen::of(with_suffix(&store, "-wal"))?;
+        Ok(Self { store: Seen::of(store)?, wal, program: Seen::of(program)? })
     }
 
     /// # Errors
     /// `StoreGone`, `ProgramGone` if it is not there any more, or another file is.
     pub fn check(&self) -> Result<(), DriveError> {
         let gone = |how, path| DriveError::StoreGone { path, how };
-        self.store.check().map_err(|how| gone(how, self.store.path.display().to_string()))?;
+        for file in [&self.store, &self.wal] {
+            file.check().map_err(|how| gone(how, file.path.display().to_string()))?;
+        }
         let gone = |how, path| DriveError::ProgramGone { path, how };
         self.program.check().map_err(|how| gone(how, self.program.path.display().to_string()))
     }
@@ -61,6 +66,12 @@ impl Seen {
             Err(_) => Ok(()),
         }
     }
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
 }
 
 fn device_and_inode(path: &Path) -> io::Result<(u64, u64)> {

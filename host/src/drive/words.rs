@@ -73,9 +73,17 @@ pub fn keep_all(run: &mut Run, see: impl Fn(&Task) -> Result<Mark, String>) -> R
     Ok(())
 }
 
+/// Why a task is done again: what it made is not there, or what it read is not what it was.
+pub(super) fn unmarked_code(why: &str) -> &'static str {
+    match why.starts_with("input") {
+        true => "input-changed",
+        false => "output-missing",
+    }
+}
+
 fn warn(run: &mut Run, task: TaskIndex, why: &str) -> Result<(), DriveError> {
     let id = run.id_of(task).map(|id| id.to_string()).unwrap_or_default();
     let text = format!("task `{id}` is taken for done, but its {why}: it is done again by the next run");
-    run.record(Event::Warned { code: "output-missing".to_owned(), text })?;
+    run.record(Event::Warned { code: unmarked_code(why).to_owned(), text })?;
     Ok(())
 }

@@ -10,6 +10,7 @@ use std::io::{ErrorKind, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use super::refs::take_lock;
 use super::tree::Changed;
 use super::{GitError, Oid, Repository};
 
@@ -27,7 +28,7 @@ impl Repository {
             let path = path.to_owned();
             move |source| GitError::Io { what, path, source }
         };
-        drop(fs::File::create_new(&lock).map_err(at("lock", &lock))?);
+        drop(take_lock(&lock)?);
         let moved = self.copy_index(index).and_then(|()| {
             // Whoever wrote the same bytes again has changed nothing. What differs is in the way below, by name.
             let _ = self

@@ -28,6 +28,8 @@ pub enum GitError {
     Uncommitted { paths: Vec<String> },
     #[error("branch `{branch}` is at {found}, expected at {expected}")]
     BranchMoved { branch: String, expected: String, found: String },
+    #[error("another git is at work in the repository, or one left `{lock}`")]
+    Locked { lock: PathBuf },
     #[error("`git {verb}` failed: {said}")]
     Failed { verb: String, said: String },
     #[error("cannot {what} `{path}`")]
@@ -51,6 +53,7 @@ impl GitError {
             Self::NoCommit { .. } => "git-no-commit",
             Self::Uncommitted { .. } => "git-uncommitted",
             Self::BranchMoved { .. } => "branch-moved",
+            Self::Locked { .. } => "git-locked",
             Self::Failed { .. } => "git-failed",
             Self::Io { .. } => "git-io",
         }
@@ -78,6 +81,7 @@ impl GitError {
                      under another name before"
                 ));
             }
+            Self::Locked { .. } => "wait until it is done; if no git runs, remove that file and say it again",
             Self::Failed { .. } | Self::Io { .. } => {
                 "look for a full disk, or a repository that `git fsck` finds damaged"
             }

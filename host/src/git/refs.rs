@@ -6,6 +6,7 @@
 
 use std::fs;
 use std::io::{ErrorKind, Write};
+use std::path::Path;
 
 use super::{GitError, Oid, Repository};
 use crate::regular_file::{self, Links};
@@ -96,7 +97,7 @@ impl Repository {
         // Git's own way: whoever makes the lock may replace the file.
         let (path, lock) = (self.own.join("HEAD"), self.own.join("HEAD.lock"));
         let at = |source| GitError::Io { what: "write", path: path.clone(), source };
-        let mut file = fs::File::create_new(&lock).map_err(at)?;
+        let mut file = take_lock(&lock)?;
         let moved = self.head().and_then(|found| match found == *head {
             false => Err(moved_to("HEAD", Some(&head.commit), Some(&found.commit))),
             true => file.write_all(format!("{new}\n").as_bytes()).and_then(|()| file.sync_all()).map_err(at),
@@ -109,6 +110,17 @@ impl Repository {
             _ => {}
         })
     }
+}
+
+/// A lock as git takes it: a file that was not there.
+///
+/// # Errors
+/// `Locked`, `Io`.
+pub(super) fn take_lock(lock: &Path) -> Result<fs::File, GitError> {
+    fs::File::create_new(lock).map_err(|source| match source.kind() {
+        ErrorKind::AlreadyExists => GitError::Locked { lock: lock.to_owned() },
+        _ => GitError::Io { what: "lock", path: lock.to_owned(), source },
+    })
 }
 
 /// That a ref is elsewhere.

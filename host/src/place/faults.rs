@@ -164,7 +164,7 @@ impl From<GitError> for Fault {
 fn git_exit(error: &GitError) -> Exit {
     match error {
         GitError::BranchMoved { .. } => Exit::NeedsDecision,
-        GitError::Failed { .. } | GitError::Io { .. } => Exit::HostError,
+        GitError::Failed { .. } | GitError::Io { .. } | GitError::Locked { .. } => Exit::HostError,
         _ => Exit::Usage,
     }
 }

@@ -224,7 +224,11 @@ impl OperatorError {
                 READ_ONLY.to_owned()
             }
             Self::Journal { path, .. } | Self::NotRecorded { path, .. } | Self::JournalDamaged { path, .. } => format!(
-                "`orch-host audit verify --operator` says what is wrong; to decide all the same, move `{}` and `{}` to where whoever looks into it finds them: the next decision begins a new journal",
+                "{}`orch-host audit verify --operator` says what is wrong; to decide all the same, move `{}` and `{}` to where whoever looks into it finds them: the next decision begins a new journal",
+                match self {
+                    Self::JournalDamaged { .. } => "",
+                    _ => "look first for a full disk and for `ulimit -f`; ",
+                },
                 path.display(),
                 path.with_file_name("heads").join("operator.json").display()
             ),
