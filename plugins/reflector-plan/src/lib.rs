@@ -30,7 +30,7 @@ impl Reflector for PlanReflector {
         let Some(goal) = cycle.goal else {
             log::info("the run has no goal: nothing to plan");
             return Ok(Vec::new());
-        }
+        };
         let settings = Settings::parse(&orch_sdk::settings::read()).map_err(Failure::new)?;
         let (paths, left_out) = paths(&settings)?;
         let mut shown = shown(&settings)?;
