@@ -73,7 +73,7 @@ fn a_plugin_in_another_language_asks_by_http_with_a_secret_a_clock_and_within_it
         let facts = orch_trust::facts::Facts::derive(&built).unwrap();
         assert!(facts.engine.is_some() && facts.imports.iter().all(|import| !import.starts_with("w4si:")));
         assert!(
-            facts.imports.contains(&"wasi:http/outgoing-handler@0.2.12".to_owned()),
+            facts.imports.contains(&"wasi:http/outgoing-handler@0.2.11".to_owned()),
             "{:?}",
             facts.imports
         );
