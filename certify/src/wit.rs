@@ -2,29 +2,24 @@
 //!
 //! In -> out: component, role -> fits the role's world or not.
 //! Invariant: the text is that of `wit/`, embedded once for new projects and for this; a component that imports an older
-//! WASI 0.2 is measured with the same interfaces under that version.
+//! WASI 0.2, or several (an engine's own beside its plugin's), is measured with the same interfaces under each version.
 //! Not here: which names are allowed at all (`orch-trust`'s `interfaces.rs`).
+
+use std::collections::BTreeSet;
 
 use orch_plugin::carried;
 use orch_trust::facts::Facts;
-use orch_trust::interfaces::{is_export_of, world_of};
+use orch_trust::interfaces::{is_export_of, newest_export};
 use orch_trust::manifest::Role;
-use semver::Version;
 use wit_component::DecodedWasm;
 use wit_parser::{Resolve, UnresolvedPackageGroup, WorldId};
 
-/// Versions of the interfaces that there are, oldest first.
-pub const HOST_VERSIONS: [Version; 1] = [Version::new(0, 1, 0)];
 /// WASI's version in the embedded text.
 const WASI: &str = "0.2.12";
-/// The world of everything that a plugin of any role may import.
-const CAPABILITIES: &str = "capabilities";
 
 /// Why a component does not fit.
 #[derive(Debug, thiserror::Error)]
 pub enum WitError {
-    #[error("it uses WASI in several versions: {found}; `orch-plugin build` makes one of them")]
-    WasiVersions { found: String },
     #[error("{message}")]
     Shape { message: String },
     #[error("the interfaces themselves could not be read: {message}")]
@@ -33,19 +28,23 @@ pub enum WitError {
 
 /// Succeeds if every import has the form of its interface.
 pub fn check_imports(component: &[u8], imports: &[String]) -> Result<(), WitError> {
-    check(component, wasi_version(imports.iter())?, CAPABILITIES)
+    check(component, &wasi_versions(imports.iter()), "")
 }
 
 /// The world of that role, with everything that its plugin may import; of providers that of notices.
 pub fn role_world(role: Role) -> Result<(Resolve, WorldId), WitError> {
-    world(WASI, &world_of(role, "orch:notify/provide@0.1.0"))
+    world(&[WASI], &export_line(&newest_export(role, "notify")))
 }
 
-/// Succeeds if the component fits the world of each export that makes it one of that role.
+fn export_line(export: &str) -> String {
+    format!("export {export};")
+}
+
+/// Succeeds if the component fits the form of each export that makes it one of that role, in the version that it has.
 pub fn check_role(component: &[u8], role: Role, facts: &Facts) -> Result<(), WitError> {
-    let wasi = wasi_version(facts.imports.iter().chain(&facts.exports))?;
+    let wasi = wasi_versions(facts.imports.iter().chain(&facts.exports));
     let exports = facts.exports.iter().filter(|export| is_export_of(role, export));
-    exports.map(|export| world_of(role, export)).try_for_each(|world| check(component, wasi, &world))
+    exports.map(|export| export_line(export)).try_for_each(|export| check(component, &wasi, &export))
 }
 
 /// Succeeds if `new` exports everything that `old` does, in the same form, whatever the versions of interfaces are.
@@ -95,47 +94,61 @@ fn decode(component: &[u8]) -> Result<(Resolve, WorldId), WitError> {
     }
 }
 
-fn check(component: &[u8], wasi: &str, base: &str) -> Result<(), WitError> {
-    let (resolve, world) = world(wasi, base)?;
+fn check(component: &[u8], wasi: &[&str], export: &str) -> Result<(), WitError> {
+    let (resolve, world) = world(wasi, export)?;
     wit_component::targets(&resolve, world, component)
         .map_err(|error| WitError::Shape { message: last_line(&error) })
 }
 
-/// The world of that name in the embedded text, and all of WASI that a plugin of any role may import.
-fn world(wasi: &str, base: &str) -> Result<(Resolve, WorldId), WitError> {
+/// A world with that export, and everything that a plugin of any role may import, in each version that hosts offer.
+fn world(wasi: &[&str], export: &str) -> Result<(Resolve, WorldId), WitError> {
+    let texts = || carried::WIT.iter().filter(|(path, _)| path.ends_with(".wit"));
+    let of_wasi = |path: &str| path.starts_with("deps/wasi-");
+    let lines = texts().filter(|(path, _)| !of_wasi(path)).flat_map(|(_, text)| text.lines());
+    let imports: BTreeSet<&str> =
+        lines.filter(|line| line.trim_start().starts_with("import wasi:")).collect();
+    let imports: Vec<&str> = imports.into_iter().collect();
+    let imports: String =
+        wasi.iter().map(|version| imports.join("\n").replace(WASI, version) + "\n").collect();
+    let types: String = wasi.iter().map(|version| format!("import wasi:http/types@{version};\n")).collect();
     let target = format!(
         "package orch:certification;
          world target {{
-           include orch:worlds/{base}@0.1.0;
+           include orch:worlds/capabilities@0.1.0;
+           include orch:worlds/older@0.1.0;
            include orch:worlds/inert@0.1.0;
-           import wasi:http/types@{wasi};
+           {imports}{types}{export}
          }}"
     );
     let broken = |message| WitError::Embedded { message };
     let parse = |name: &str, text: &str| {
         UnresolvedPackageGroup::parse(name, text).map_err(|(sources, error)| broken(error.render(&sources)))
     };
-    let texts = carried::WIT.iter().filter(|(path, _)| path.ends_with(".wit"));
-    let packages: Result<_, _> = texts.map(|(path, text)| parse(path, &text.replace(WASI, wasi))).collect();
+    let first = wasi.first().copied().unwrap_or(WASI);
+    let mut packages = Vec::new();
+    for (path, text) in texts() {
+        // What is not WASI's own names one version of it, whichever.
+        let versions = if of_wasi(path) { wasi } else { std::slice::from_ref(&first) };
+        for version in versions {
+            packages.push(parse(path, &text.replace(WASI, version))?);
+        }
+    }
     let mut resolve = Resolve::default();
     let target = resolve
-        .push_groups(parse("target.wit", &target)?, packages?)
+        .push_groups(parse("target.wit", &target)?, packages)
         .map_err(|error| broken(error.to_string()))?;
     let world =
         resolve.select_world(&[target], Some("target")).map_err(|error| broken(format!("{error:#}")))?;
     Ok((resolve, world))
 }
 
-/// The one version of WASI among these names; this tool's own if there is none.
-fn wasi_version<'a>(names: impl Iterator<Item = &'a String>) -> Result<&'a str, WitError> {
+/// The versions of WASI among these names; this tool's own if there is none.
+fn wasi_versions<'a>(names: impl Iterator<Item = &'a String>) -> Vec<&'a str> {
     let version = |name: &'a String| name.strip_prefix("wasi:")?.split_once('@').map(|(_, version)| version);
-    let mut found: Vec<&str> = names.filter_map(version).collect();
-    found.sort_unstable();
-    found.dedup();
-    match found.as_slice() {
-        [] => Ok(WASI),
-        [one] => Ok(one),
-        several => Err(WitError::WasiVersions { found: several.join(", ") }),
+    let found: BTreeSet<&str> = names.filter_map(version).collect();
+    match found.is_empty() {
+        true => vec![WASI],
+        false => found.into_iter().collect(),
     }
 }
 
@@ -147,7 +160,7 @@ fn last_line(error: &anyhow::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use semver::Version;
 
     use super::*;
 
@@ -155,7 +168,7 @@ mod tests {
     fn every_role_has_a_world_in_every_version_of_wasi_that_hosts_take() {
         for patch in 1..=orch_trust::interfaces::WASI_PATCH_MAX {
             let version = format!("0.2.{patch}");
-            world(&version, Role::Service.as_str()).unwrap();
+            world(&[&version], &format!("export wasi:http/incoming-handler@{version};")).unwrap();
         }
         for role in Role::ALL {
             role_world(role).unwrap();
@@ -163,19 +176,36 @@ mod tests {
     }
 
     #[test]
-    fn every_version_of_the_interfaces_is_known() {
+    fn every_version_that_hosts_offer_has_its_text() {
         let (resolve, _) = role_world(Role::Executor).unwrap();
-        let ours = resolve.package_names.keys().filter(|name| name.namespace == "orch");
-        let versions: BTreeSet<Version> = ours.filter_map(|name| name.version.clone()).collect();
-        assert!(versions.iter().eq(&HOST_VERSIONS), "{versions:?}");
+        for name in resolve.package_names.keys().filter(|name| name.namespace == "orch") {
+            let lie = resolve
+                .package_names
+                .keys()
+                .filter(|other| other.name == name.name && other.namespace == "orch");
+            let lie: BTreeSet<Version> = lie.filter_map(|name| name.version.clone()).collect();
+            let offered: BTreeSet<Version> = orch_trust::versions::offered(&name.name).collect();
+            assert!(["worlds", "certification"].contains(&name.name.as_str()) || lie == offered, "{name}");
+        }
     }
 
     #[test]
-    fn several_versions_of_wasi_are_refused() {
-        let names = |list: &[&str]| list.iter().map(|name| (*name).to_owned()).collect::<Vec<String>>();
-        let one = names(&["wasi:io/poll@0.2.3", "wasi:clocks/wall-clock@0.2.3", "orch:log/log@0.1.0"]);
-        assert_eq!(wasi_version(one.iter()).unwrap(), "0.2.3");
-        let two = names(&["wasi:io/poll@0.2.3", "wasi:clocks/wall-clock@0.2.4"]);
-        assert!(matches!(wasi_version(two.iter()), Err(WitError::WasiVersions { .. })));
+    fn several_versions_of_wasi_are_measured_each() {
+        let names =
+            ["wasi:io/poll@0.2.3", "orch:log/log@0.1.0", "wasi:clocks/wall-clock@0.2.11"].map(str::to_owned);
+        assert_eq!(wasi_versions(names.iter()), ["0.2.11", "0.2.3"]);
+        assert_eq!(wasi_versions([].iter()), [WASI]);
+        let (resolve, world) = world(&["0.2.11", "0.2.3"], "").unwrap();
+        let imports = resolve.worlds[world].imports.keys().map(|key| resolve.name_world_key(key));
+        let imports: BTreeSet<String> = imports.collect();
+        for name in [
+            "wasi:io/poll@0.2.3",
+            "wasi:io/poll@0.2.11",
+            "wasi:http/types@0.2.3",
+            "orch:metrics/metrics@0.1.0",
+        ] {
+            assert!(imports.contains(name), "{name}");
+        }
+        assert!(!imports.contains("wasi:io/poll@0.2.12"));
     }
 }

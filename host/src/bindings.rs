@@ -1,6 +1,8 @@
 //! What the WIT folders say, as Rust: capabilities that plugins import, roles that they export.
 //!
 //! In -> out: `wit/` -> one module for the capabilities, one for each role; all share `orch:types`.
+//! Of an interface whose versions go together (0.1.0, 0.1.1) the newest stands for all: the engine's linker gives it to whoever asks for
+//! an older one. Of a role each line (0.1, 0.2) has a module.
 //! Invariant: generated, nothing by hand; every import may end the call, none is called on a blocked thread.
 //! Not here: what the functions do (`capability/`), how roles are called (`role/`); `wasi:*` is the engine's own.
 
@@ -21,6 +23,8 @@ mod capabilities {
 }
 
 pub use capabilities::orch::*;
+// Of a package with several versions the generator's names have the version in them.
+pub use capabilities::orch::metrics0_1_1 as metrics;
 
 /// Exports of a role; the world that holds them is written out, since the macro takes nothing but literals.
 macro_rules! exports {
@@ -39,7 +43,8 @@ macro_rules! exports {
 
 exports!(planner, "package orch:host; world planner { export orch:planner/planner@0.1.0; }");
 exports!(executor, "package orch:host; world executor { export orch:executor/executor@0.1.0; }");
-exports!(reflector, "package orch:host; world reflector { export orch:reflector/reflector@0.1.0; }");
+exports!(reflector, "package orch:host; world reflector { export orch:reflector/reflector@0.2.0; }");
+exports!(reflector_0_1, "package orch:host; world reflector { export orch:reflector/reflector@0.1.0; }");
 exports!(auditor, "package orch:host; world auditor { export orch:auditor/auditor@0.1.0; }");
 exports!(verifier, "package orch:host; world verifier { export orch:verifier/verifier@0.1.0; }");
 exports!(guard, "package orch:host; world guard { export orch:guard/guard@0.1.0; }");

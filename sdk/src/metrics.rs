@@ -12,6 +12,14 @@ pub fn record(metric: &Metric) -> Result<(), Error> {
     Ok(metrics::record(metric)?)
 }
 
+/// Records all of these values or none, in one call of the host.
+///
+/// # Errors
+/// Those of [`record`]; `Invalid` says which one, from 0.
+pub fn record_all(metrics: &[Metric]) -> Result<(), Error> {
+    Ok(metrics::record_all(metrics)?)
+}
+
 impl Metric {
     /// A value without attributes. `name`: 1..=128 of `[a-z0-9_.]`; `unit`: as in OpenTelemetry, `1`, `ms`, `By`.
     pub fn new(name: impl Into<String>, value: f64, unit: impl Into<String>) -> Self {

@@ -290,6 +290,8 @@ mod tests {
             findings::report(&Finding::new(crate::Severity::Minor, crate::Category::Lint, "seen")).unwrap();
             metrics::record(&Metric::new("n", 1.0, "1")).unwrap();
             assert!(metrics::record(&Metric::new("n", f64::NAN, "1")).is_err());
+            let several = [Metric::new("n", 2.0, "1"), Metric::new("n", f64::NAN, "1")];
+            assert!(metrics::record_all(&several).is_err());
             artifacts::add_file("copy", "text/plain", "c").unwrap();
             notify::send(&Message::new("ops", "title")).unwrap();
             assert_eq!(Command::new("ls").arg("-l").run().unwrap().stdout_text(), "done");

@@ -11,7 +11,8 @@ from shape import U64, Default, kept, listing, number, one_of, record, text
 
 ROLES = ("planner", "executor", "reflector", "auditor", "verifier", "guard", "provider", "service")
 PATHS = {"component": "component.wasm", "sbom": "sbom.cdx.json", "license": "LICENSE", "readme": "README.md"}
-HOST = (0, 1, 0)
+# What hosts offer: all of what older ones did.
+HOSTS = ((0, 1, 0), (0, 1, 1))
 ADDRESS = re.compile(r"https://[!#-.0-;=?A-\[\]-_a-~][!#-;=?A-\[\]-_a-~]*")
 TASK_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 PART = r"(0|[1-9][0-9]*|[*xX])"
@@ -57,10 +58,10 @@ def is_for_this_host(wanted):
         return True
     comparators = [part.strip(" ") for part in wanted.split(",")]
     form(len(comparators) <= 32, "requirement")
-    return all([holds(part) for part in comparators])
+    return any([all([holds(part, host) for part in comparators]) for host in HOSTS])
 
 
-def holds(comparator):
+def holds(comparator, host):
     found = COMPARATOR.fullmatch(comparator)
     form(found is not None, "requirement")
     sign, *parts, before = found.groups()
@@ -70,21 +71,21 @@ def holds(comparator):
     given = [int(part) for part, free in zip(parts, wild) if not free]
     low = tuple(given + [0] * (3 - len(given)))
     after = lambda place: tuple(low[:place]) + (low[place] + 1,) + (0,) * (2 - place)
-    at_least = HOST > low or HOST == low  # A pre-release of this very version lies before it.
+    at_least = host > low or host == low  # A pre-release of this very version lies before it.
     if sign == "=" or (sign is None and starred):
-        return HOST[: len(given)] == tuple(given) and before is None
+        return host[: len(given)] == tuple(given) and before is None
     if sign == ">":
-        return HOST >= after(len(given) - 1) if len(given) < 3 else HOST > low or (HOST == low and before is not None)
+        return host >= after(len(given) - 1) if len(given) < 3 else host > low or (host == low and before is not None)
     if sign == ">=":
         return at_least
     if sign == "<":
-        return HOST < low
+        return host < low
     if sign == "<=":
-        return HOST < after(len(given) - 1) if len(given) < 3 else HOST < low or (HOST == low and before is None)
+        return host < after(len(given) - 1) if len(given) < 3 else host < low or (host == low and before is None)
     if sign == "~":
-        return at_least and HOST < after(min(len(given) - 1, 1))
+        return at_least and host < after(min(len(given) - 1, 1))
     first = next((place for place in range(len(given)) if low[place]), len(given) - 1)
-    return at_least and HOST < after(first)
+    return at_least and host < after(first)
 
 
 def read(data):

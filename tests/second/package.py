@@ -207,9 +207,10 @@ class Admission:
         need(all(permissions.asks_for(asked, name) is not None for name in inner), "fit")
         for role in self.package.manifest["roles"]:
             wasi = r"wasi:http/incoming-handler@0\.2\.([0-9]|1[0-2])"
-            own = r"orch:(notify|llm|embed|retrieve)/provide@0\.1\.0" if role == "provider" else rf"orch:{role}/{role}@0\.1\.0"
-            wanted = wasi if role == "service" else own
-            need(any(re.fullmatch(wanted, name) for name in facts["exports"]), "fit")
+            provided = {(package, "provide") for package in ("notify", "llm", "embed", "retrieve")}
+            wanted = provided if role == "provider" else {(role, role)}
+            is_it = (lambda name: re.fullmatch(wasi, name)) if role == "service" else (lambda name: permissions.ours(name) in wanted)
+            need(any(is_it(name) for name in facts["exports"]), "fit")
         least = sum(memory["min"] for memory in facts["memories"])
         need(least <= self.package.manifest["limits"]["memoryMiB"] << 20, "fit")
 

@@ -327,19 +327,33 @@ INERT = (
 )
 
 
+# Versions of our interfaces beside 0.1.0.
+LATER = {"metrics": ("0.1.1",), "reflector": ("0.2.0",)}
+
+
+def ours(name):
+    """Package and interface of a name of ours, in a version that hosts offer; else nothing."""
+    found = re.fullmatch(r"orch:([a-z]+)/([a-z]+)@([0-9.]+)", name)
+    if found is None or found.group(3) not in ("0.1.0", *LATER.get(found.group(1), ())):
+        return None
+    return found.group(1), found.group(2)
+
+
 def asks_for(asked, import_name, exports=()):
     """True if the permissions, or for providers what they provide, open that import; nothing, if no host offers it."""
-    if import_name in ("orch:notify/shapes@0.1.0", "orch:llm/shapes@0.1.0", "orch:embed/shapes@0.1.0", "orch:retrieve/shapes@0.1.0"):
-        return True
-    if import_name == "orch:llm/deltas@0.1.0":
-        return "orch:llm/provide@0.1.0" in exports
-    ours = re.fullmatch(r"orch:([a-z]+)/\1@0\.1\.0", import_name)
-    if ours:
-        name = ours.group(1)
-        if name == "types":
+    offered = ours(import_name)
+    if offered is not None:
+        package, interface = offered
+        if interface == "shapes" and package in ("notify", "llm", "embed", "retrieve"):
+            return True
+        if offered == ("llm", "deltas"):
+            return any(ours(export) == ("llm", "provide") for export in exports)
+        if package != interface:
+            return None
+        if package == "types":
             return True
         known = ("log", "settings", "kv", "tasks", "files", "diff", "git", "process", "findings", "metrics", "artifacts", "control", "notify", "llm", "embed", "vectors", "retrieve", "secrets")
-        return name in asked if name in known else None
+        return package in asked if package in known else None
     found = re.fullmatch(r"wasi:([a-z/-]+)@0\.2\.(0|[1-9][0-9]*)", import_name)
     if found is None or int(found.group(2)) > 12:
         return None

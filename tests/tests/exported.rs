@@ -2,12 +2,13 @@
 //! browser.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail loudly")]
 
+use std::fs;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
 use orch_journal::Event;
 use orch_tests::isolated::Bench;
-use orch_tests::out;
+use orch_tests::{err, out};
 use serde_json::Value;
 
 /// Says which elements there are and what is wrong: what is not closed in its order, what runs, what leads elsewhere.

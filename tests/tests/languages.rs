@@ -4,15 +4,16 @@
 //! certificate: its way is walked whole by `cargo xtask test --full`.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail loudly")]
 
+mod habits;
+
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use orch_journal::Event;
-use orch_plugin::language::{Language, ROLES};
+use orch_plugin::language::Language;
 use orch_tests::{Workspace, binary, err, out, packages, root};
 use orch_trust::manifest::Role;
-use serde_json::json;
 
 /// What the plugin does besides greeting: it throws, prints and reads what it may not.
 const JAVASCRIPT: &str = "import { read } from 'orch:files/files@0.1.0';
@@ -250,79 +251,6 @@ fn leb(bytes: &[u8]) -> (usize, usize) {
     (value, length)
 }
 
-/// Asks a server twice, with a secret's word in a header, and says what it could not reach.
-const ASKS_JAVASCRIPT: &str = "import { get, post } from './orch/sdk/http.js';
-import { placeholder } from 'orch:secrets/secrets@0.1.0';
-
-export function execute(task, attempt) {
-  const news = get('https://api.example.com/v1/news', { headers: { authorization: `Bearer ${placeholder('token')}` } });
-  const kept = post('https://api.example.com/v1/notes', { json: { text: news.text() } });
-  try {
-    get('https://other.example.com/');
-  } catch (error) {
-    return { summary: `${kept.status} ${kept.json().id} ${error.fault}`, mendable: false };
-  }
-}
-";
-const ASKS_PYTHON: &str = "from orch_sdk import http
-from wit_world.exports.executor import Completion
-from wit_world.imports import secrets
-
-
-def execute(task, attempt):
-    bearer = f'Bearer {secrets.placeholder(\"token\")}'
-    news = http.get('https://api.example.com/v1/news', headers={'authorization': bearer})
-    kept = http.post('https://api.example.com/v1/notes', json={'text': news.text})
-    try:
-        http.get('https://other.example.com/')
-    except http.HttpError as error:
-        return Completion(summary=f'{kept.status} {kept.json()[\"id\"]} {error.fault}', mendable=False)
-";
-
-#[test]
-fn a_plugin_in_another_language_asks_by_http_with_a_secret_and_within_its_rules() {
-    let full = std::env::var_os("ORCH_TEST_FULL").is_some();
-    let languages = [
-        (Language::JavaScript, ASKS_JAVASCRIPT, "HTTP-request-denied", true),
-        (Language::Python, ASKS_PYTHON, "HttpRequestDenied", full),
-    ];
-    for (language, source, fault, _) in languages.into_iter().filter(|(.., plays)| *plays) {
-        let Some(cache) = cache(language) else { continue };
-        let author = Author { workspace: Workspace::new(""), cache };
-        author.good("orch-plugin", &["new", "demo/hello", "--role", "executor", "--lang", language.as_str()]);
-        author.write(language.plugin_file(), source);
-        let manifest = fs::read_to_string(author.project().join("plugin.json")).unwrap();
-        let asks = r#""http": [{ "hosts": ["api.example.com:443"], "methods": ["GET", "POST"], "paths": ["/v1/"] }],
-    "secrets": { "use": [{ "name": "token", "host": "api.example.com:443" }] }"#;
-        author.write("plugin.json", &manifest.replace(r#""log": {}"#, asks));
-        let case = json!({
-            "about": "what came is kept, and others are not reached",
-            "call": { "execute": { "task": { "id": "t", "kind": "hello" } } },
-            "host": { "http": [
-                { "request": { "method": "GET", "url": "https://api.example.com/v1/news" }, "answer": { "status": 200, "body": "ä €" } },
-                { "request": { "method": "POST", "url": "https://api.example.com/v1/notes", "body": { "text": "ä €" } },
-                  "answer": { "status": 201, "body": { "id": 7 } } },
-            ] },
-            "expect": { "answer": { "summary": format!("201 7 {fault}") }, "denied": DENIED },
-        });
-        author.write("cases/greets.json", &case.to_string());
-        let said = author.good("orch-plugin", &["test", "hello", "--filter", "greets"]);
-        assert!(said.contains("1 of 1 cases passed"), "{language:?}: {said}");
-        let built = fs::read(author.project().join("target/plugin/hello/component.wasm")).unwrap();
-        let facts = orch_trust::facts::Facts::derive(&built).unwrap();
-        assert!(facts.engine.is_some() && facts.imports.iter().all(|import| !import.starts_with("w4si:")));
-        assert!(
-            facts.imports.contains(&"wasi:http/outgoing-handler@0.2.12".to_owned()),
-            "{:?}",
-            facts.imports
-        );
-    }
-}
-
-const DENIED: [&str; 1] = [
-    "http: GET https://other.example.com:443/: manifest and policy would need the rule { scheme = \"https\", hosts = [\"other.example.com:443\"], methods = [\"GET\"], paths = [\"/\"] }",
-];
-
 /// The template of each role as it is. Compiling a component takes long where programs are built for debugging: all of them with
 /// `cargo xtask test --full`, and without it the one whose export is a resource.
 #[test]
@@ -331,7 +259,7 @@ fn a_plugin_of_each_role_begins_with_a_template_that_holds_its_cases() {
     for language in Language::ALL {
         let Some(cache) = cache(language) else { continue };
         let roles = match (full, language) {
-            (true, _) => &ROLES[..],
+            (true, _) => &Role::ALL[..],
             (false, Language::JavaScript) => &[Role::Planner],
             (false, Language::Python) => &[],
         };
@@ -371,18 +299,4 @@ fn plans(author: &Author) {
         _ => None,
     });
     assert_eq!(started.collect::<Vec<_>>(), [1, 0, 2]);
-}
-
-#[test]
-fn a_language_says_what_it_cannot_do() {
-    let author = Author { workspace: Workspace::new(""), cache: Path::new("/nowhere").into() };
-    for (arguments, code) in [
-        (&["new", "x", "--role", "service", "--lang", "python"][..], "language-role"),
-        (&["new", "x", "--role", "service", "--lang", "javascript"], "language-role"),
-    ] {
-        let output = author.runs("orch-plugin", arguments);
-        assert!(err(&output).contains(&format!("code: {code}")), "{}", err(&output));
-        assert!(err(&output).contains("hint: these can be: planner, executor"), "{}", err(&output));
-        assert!(!author.workspace.outside().join("x").exists());
-    }
 }

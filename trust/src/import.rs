@@ -1,7 +1,9 @@
 //! Names of imports and exports.
 //!
-//! Invariant: `wasi:*` is any 0.2.x up to the engine's.
+//! Invariant: `wasi:*` is any 0.2.x up to the engine's; `orch:*` what `versions.rs` has.
 //! Not here: whose interface a name is (each domain's file under `permission/`).
+
+use crate::versions::Ours;
 
 /// The newest patch of WASI 0.2 that the engine offers.
 pub const WASI_PATCH_MAX: u32 = 12;
@@ -11,9 +13,9 @@ pub const WASI_PATCH_MAX: u32 = 12;
 pub struct Import<'a>(pub &'a str);
 
 impl<'a> Import<'a> {
-    /// True of this very name.
-    pub fn is(self, name: &str) -> bool {
-        self.0 == name
+    /// True of an offered version of `orch:PACKAGE/PACKAGE`.
+    pub fn is_ours(self, package: &str) -> bool {
+        Ours::of(self.0).is_some_and(|ours| (ours.package, ours.interface) == (package, package))
     }
 
     /// `clocks/wall-clock` of `wasi:clocks/wall-clock@0.2.12`, if the version is one of ours.

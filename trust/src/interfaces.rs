@@ -1,7 +1,7 @@
 //! Which import needs which permission, and which export makes which role.
 //!
 //! In -> out: name of an import or export -> [`ImportRule`], the export of a [`Role`].
-//! Invariant: `orch:*` names are exact, because an engine's linker falls back to compatible versions; `wasi:*` is any
+//! Invariant: `orch:*` names are exactly those of `versions.rs`, because an engine's linker falls back to compatible versions; `wasi:*` is any
 //! 0.2.x up to the engine's; a name that is no domain's is refused.
 //! Not here: whose interface it is (each domain's file under `permission/`), the interfaces themselves (`wit/`).
 
@@ -9,6 +9,7 @@ use crate::import::wasi_interface;
 pub use crate::import::{Import, WASI_PATCH_MAX};
 use crate::permission::{DomainName, Permissions, is_inert};
 use crate::role::Role;
+use crate::versions::{Ours, newest, offered};
 
 /// What an import needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,23 +46,59 @@ pub fn import_rule(name: &str) -> ImportRule {
     }
 }
 
-/// The version that there is of an interface, where that of the name is none.
-pub fn offered_instead(name: &str) -> Option<String> {
+/// The versions that there are of an interface, where that of the name is none; the newest first, at least one.
+pub fn offered_instead(name: &str) -> Option<Vec<String>> {
     let (interface, _) = name.split_once('@')?;
-    ["0.1.0".to_owned(), format!("0.2.{WASI_PATCH_MAX}")]
-        .into_iter()
-        .map(|version| format!("{interface}@{version}"))
-        .find(|offered| offered != name && import_rule(offered) != ImportRule::Unknown)
+    let package = interface.strip_prefix("orch:").and_then(|rest| Some(rest.split_once('/')?.0));
+    let mut versions: Vec<String> = match package {
+        Some(package) => offered(package).map(|version| version.to_string()).collect(),
+        None => vec![format!("0.2.{WASI_PATCH_MAX}")],
+    };
+    versions.reverse();
+    let is_known = |name: &String| {
+        import_rule(name) != ImportRule::Unknown || Role::ALL.into_iter().any(|role| is_export_of(role, name))
+    };
+    let names = versions.into_iter().map(|version| format!("{interface}@{version}"));
+    let found: Vec<String> = names.filter(|offered| offered != name && is_known(offered)).collect();
+    (!found.is_empty()).then_some(found)
+}
+
+/// The exports that make a plugin one of that role, the newest first.
+pub fn exports_of(role: Role) -> Vec<String> {
+    let names = |package: &str, interface: &str| -> Vec<String> {
+        let versions: Vec<_> = offered(package).collect();
+        versions.iter().rev().map(|version| format!("orch:{package}/{interface}@{version}")).collect()
+    };
+    match role {
+        Role::Service => vec![newest_export(role, "")],
+        Role::Provider => {
+            let provided = DomainName::ALL.iter().filter(|domain| domain.is_provided());
+            provided.flat_map(|domain| names(domain.as_str(), "provide")).collect()
+        }
+        other => names(other.as_str(), other.as_str()),
+    }
+}
+
+/// The newest interface that a role exports, and of providers that of `package`.
+pub fn newest_export(role: Role, package: &str) -> String {
+    let (package, interface) = match role {
+        Role::Provider => (package, "provide"),
+        Role::Service => return format!("wasi:http/incoming-handler@0.2.{WASI_PATCH_MAX}"),
+        other => (other.as_str(), other.as_str()),
+    };
+    format!("orch:{package}/{interface}@{}", newest(package))
 }
 
 /// True of interfaces without functions: shapes that all share, and those of what a plugin provides for others.
 fn is_shapes(name: &str) -> bool {
-    name == "orch:types/types@0.1.0" || provided(name, "shapes").is_some()
+    Ours::of(name).is_some_and(|ours| (ours.package, ours.interface) == ("types", "types"))
+        || provided(name, "shapes").is_some()
 }
 
 /// Of which domain's providers an interface is.
 fn for_providers(name: &str) -> Option<DomainName> {
-    (name == "orch:llm/deltas@0.1.0").then_some(DomainName::Llm)
+    let is_it = |ours: &Ours<'_>| (ours.package, ours.interface) == ("llm", "deltas");
+    Ours::of(name).filter(is_it).map(|_| DomainName::Llm)
 }
 
 /// What a plugin provides for others that exports that.
@@ -69,11 +106,10 @@ pub fn provided_by(export: &str) -> Option<DomainName> {
     provided(export, "provide")
 }
 
-/// Of which provided domain's package an interface is, by its exact name.
+/// Of which provided domain's package an interface is, in a version that is offered.
 fn provided(name: &str, interface: &str) -> Option<DomainName> {
-    let is_it = |domain: &&DomainName| {
-        domain.is_provided() && name == format!("orch:{}/{interface}@0.1.0", domain.as_str())
-    };
+    let ours = Ours::of(name).filter(|ours| ours.interface == interface)?;
+    let is_it = |domain: &&DomainName| domain.is_provided() && ours.package == domain.as_str();
     DomainName::ALL.iter().find(is_it).copied()
 }
 
@@ -108,7 +144,8 @@ pub fn is_export_of(role: Role, name: &str) -> bool {
     match role {
         Role::Provider => provided_by(name).is_some(),
         Role::Service => wasi_interface(name) == Some("http/incoming-handler"),
-        other => name == format!("orch:{0}/{0}@0.1.0", other.as_str()),
+        other => Ours::of(name)
+            .is_some_and(|ours| (ours.package, ours.interface) == (other.as_str(), other.as_str())),
     }
 }
 

@@ -50,3 +50,4 @@ pub mod strict_json;
 pub mod threshold;
 pub mod time;
 pub mod version_range;
+pub mod versions;

@@ -18,6 +18,7 @@ use crate::permission::text::is_name;
 use crate::permission::{PermissionForm, Permissions, Side};
 use crate::refusal::Refusal;
 use crate::strict_json::JsonError;
+use crate::versions::HOST_VERSIONS;
 
 pub use crate::role::Role;
 pub use parts::{FileEntry, FileRole, HostRange, Integrity, Limits, MANIFEST_BYTES_MAX};
@@ -25,8 +26,8 @@ pub use settings_schema::{SETTINGS_SCHEMA_BYTES_MAX, SETTINGS_SCHEMAS_MAX};
 use written::Written;
 pub use written::schema;
 
-/// The version of the interfaces that this host offers.
-pub const HOST_API: &str = "0.1.0";
+/// The newest version of the interfaces that this host offers: the last of [`HOST_VERSIONS`].
+pub const HOST_API: &str = "0.1.1";
 
 /// What `manifest.json` says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -202,11 +203,8 @@ impl Manifest {
         if !self.version.build.is_empty() {
             return wrong("version", self.version.to_string(), "a version without build metadata");
         }
-        let host = match semver::Version::parse(HOST_API) {
-            Ok(host) => host,
-            Err(_) => unreachable!("the host's own version is a semver version"),
-        };
-        if !self.host.api.matches(&host) {
+        // What a host of an older version offers, this one does too.
+        if !HOST_VERSIONS.iter().any(|version| self.host.api.matches(version)) {
             return Err(Refusal::HostApi { wanted: self.host.api.to_string(), found: HOST_API });
         }
         self.permissions

@@ -3,10 +3,11 @@
 //! Invariant: one variant a reason, each with a stable code; nothing else in this crate says no with a boolean.
 
 use crate::digest::{DigestText, Sha256Digest};
-use crate::interfaces::offered_instead;
+use crate::interfaces::{exports_of, offered_instead};
 use crate::key::{KeyError, KeyId};
 use crate::name::PluginId;
 use crate::permission::{PermissionExcess, PermissionForm};
+use crate::role::Role;
 use crate::strict_json::JsonError;
 use crate::time::{Day, UnixSeconds};
 
@@ -289,8 +290,12 @@ impl Refusal {
                 format!("take a version of it that is for `{found}` (`orch-host plugin update ID`), or a host that is newer; its publisher writes `host.api`")
             }
             Self::ImportUnknown { import } => {
-                let offered = offered_instead(import)?;
+                let offered = offered_instead(import)?.join("` and `");
                 format!("this host has `{offered}`: take a newer host, or a version of the plugin that was built for this one")
+            }
+            Self::ExportMissing { role } => {
+                let exports = exports_of(Role::from_word(role)?).join("`, `");
+                format!("this host asks for one of `{exports}`: build it again with `orch-plugin build` of this release, or take a newer host")
             }
             Self::ManifestField { field: "kinds", .. } => {
                 "write `\"kinds\": [\"NAME\"]` for an executor: tasks of these kinds are its; no other role has them".to_owned()
@@ -327,6 +332,7 @@ mod tests {
         for (newer, offered) in [
             ("orch:log/log@0.2.0", "`orch:log/log@0.1.0`"),
             ("orch:log/log@1.0.0", "`orch:log/log@0.1.0`"),
+            ("orch:metrics/metrics@0.3.0", "`orch:metrics/metrics@0.1.1` and `orch:metrics/metrics@0.1.0`"),
             ("wasi:clocks/wall-clock@0.3.0", "`wasi:clocks/wall-clock@0.2.12`"),
             ("wasi:cli/environment@0.2.99", "`wasi:cli/environment@0.2.12`"),
         ] {

@@ -1,8 +1,8 @@
 //! What was released stays as it was: interfaces, and components that were built against them.
 //!
 //! In -> out: `wit/deps`, `tests/data/outlived` -> `xtask/frozen.sha256`, as `sha256sum` writes it; a checkout -> what of it changed.
-//! Invariant: a file that is in the list is never written anew, only compared: what changes gets a folder of another version. Before a
-//! release the list has nothing, and interfaces change in place.
+//! Invariant: a file that is in the list is never written anew, only compared: what changes gets a folder of another version. An
+//! interface that has a newer version beside it is in the list. All others change in place until a release.
 //! Not here: whether an old component still runs (`tests/tests/outlived.rs`).
 
 use std::collections::BTreeMap;
@@ -15,20 +15,24 @@ use anyhow::{Context, ensure};
 const LIST: &str = "xtask/frozen.sha256";
 const FOLDERS: [&str; 2] = ["wit/deps", "tests/data/outlived"];
 
-/// Adds all that is not in the list yet.
+/// Adds all that is not in the list yet, or of it what lies in these folders.
 ///
 /// # Errors
-/// Something in the list changed since.
-pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
-    let mut faults = Vec::new();
-    check(root, &mut faults)?;
-    ensure!(faults.is_empty(), "{}", faults.join("\n"));
+/// Something in the list changed since, or nothing lies there.
+pub(crate) fn run(root: &Path, only: &[String]) -> anyhow::Result<()> {
     let mut frozen = read(root)?;
+    let mut faults = Vec::new();
+    compare(root, &frozen, &mut faults)?;
+    ensure!(faults.is_empty(), "{}", faults.join("\n"));
     let before = frozen.len();
     let mut files = Vec::new();
     for folder in FOLDERS {
         files_below(root, folder, &mut files)?;
     }
+    let lies_in =
+        |path: &String, folder: &String| path.starts_with(&format!("{}/", folder.trim_end_matches('/')));
+    files.retain(|path| only.is_empty() || only.iter().any(|folder| lies_in(path, folder)));
+    ensure!(!files.is_empty(), "nothing that can be frozen lies in {}", only.join(", "));
     for (path, digest) in digests(root, &files)? {
         frozen.entry(path).or_insert(digest);
     }
@@ -42,9 +46,32 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What of the list is not as it was.
+/// What of the list is not as it was, and which interfaces should be in it.
 pub(crate) fn check(root: &Path, faults: &mut Vec<String>) -> anyhow::Result<()> {
     let frozen = read(root)?;
+    compare(root, &frozen, faults)?;
+    let mut files = Vec::new();
+    files_below(root, FOLDERS[0], &mut files)?;
+    let package = |path: &str| Some(path.split('/').nth(2)?.split_once('@')?.0.to_owned());
+    let version = |path: &str| -> Vec<u64> {
+        let version = path
+            .split('/')
+            .nth(2)
+            .and_then(|folder| folder.split_once('@'))
+            .map_or("", |(_, version)| version);
+        version.split('.').map_while(|number| number.parse().ok()).collect()
+    };
+    for path in files.iter().filter(|path| !frozen.contains_key(*path)) {
+        if files.iter().any(|other| package(other) == package(path) && version(other) > version(path)) {
+            faults.push(format!(
+                "{path}: has a newer version beside it, and is not frozen: `cargo xtask freeze FOLDER`"
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn compare(root: &Path, frozen: &BTreeMap<String, String>, faults: &mut Vec<String>) -> anyhow::Result<()> {
     let (there, gone): (Vec<_>, Vec<_>) = frozen.keys().cloned().partition(|path| root.join(path).is_file());
     faults.extend(gone.iter().map(|path| format!("{path}: was released, and is gone")));
     for (path, digest) in digests(root, &there)? {
@@ -123,18 +150,32 @@ mod tests {
         assert!(check(&root, &mut Vec::new()).is_err(), "the list is gone");
         write(LIST, "");
         assert_eq!(faults(), [""; 0]);
-        run(&root).unwrap();
+        run(&root, &[]).unwrap();
         assert_eq!((read(&root).unwrap().len(), faults().len()), (2, 0));
         // The next version beside it is new; what is there may not change.
         write("wit/deps/a@0.2.0/a.wit", "package orch:a@0.2.0;");
         assert_eq!(faults(), [""; 0]);
-        run(&root).unwrap();
+        run(&root, &[]).unwrap();
         assert_eq!(read(&root).unwrap().len(), 3);
+        // One that is superseded is frozen, alone if that is said; others go on changing in place.
+        write("wit/deps/b@0.1.9/b.wit", "package orch:b@0.1.9;");
+        assert_eq!(faults(), [""; 0]);
+        write("wit/deps/b@0.1.10/b.wit", "package orch:b@0.1.10;");
+        let said = faults();
+        assert!(
+            said.len() == 1 && said[0].contains("b@0.1.9") && said[0].contains("newer version"),
+            "{said:?}"
+        );
+        assert!(run(&root, &["wit/deps/c@0.1.0".to_owned()]).is_err());
+        run(&root, &["wit/deps/b@0.1.9/".to_owned()]).unwrap();
+        assert_eq!((read(&root).unwrap().len(), faults().len()), (4, 0));
+        write("wit/deps/b@0.1.10/b.wit", "package orch:b@0.1.10; // more");
+        assert_eq!(faults(), [""; 0]);
         write("wit/deps/a@0.1.0/a.wit", "package orch:a@0.1.0; // more");
         fs::remove_file(root.join("wit/deps/a@0.2.0/a.wit")).unwrap();
         let said = faults();
         assert!(said.len() == 2 && said[0].contains("a@0.2.0") && said[1].contains("a@0.1.0"), "{said:?}");
-        assert!(run(&root).is_err());
+        assert!(run(&root, &[]).is_err());
         write(LIST, "no line\n");
         assert!(check(&root, &mut Vec::new()).is_err());
         fs::remove_dir_all(&root).unwrap();

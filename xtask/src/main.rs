@@ -69,8 +69,9 @@ enum Command {
     Mutants(mutants::MutantsArgs),
     /// The project's rules about itself: headers, sizes, directions
     Tidy,
-    /// Before a release: from now on no interface in wit/deps changes, and no component of tests/data/outlived
-    Freeze,
+    /// Before a release: from now on no interface in wit/deps changes, and no component of tests/data/outlived; or of them what lies
+    /// in these folders: an interface that gets a newer version beside it
+    Freeze { folders: Vec<String> },
     /// Build and certify the reference plugins for the tests, into target/test-packages
     Packages,
     /// Write the table of known engines, of the toolchains that `orch-plugin` pins for other languages
@@ -113,7 +114,7 @@ fn carry_out() -> anyhow::Result<()> {
         Command::Fuzz(args) => fuzz::run(&root, &args),
         Command::Mutants(args) => mutants::run(&root, &args),
         Command::Tidy => tidy::run(&root),
-        Command::Freeze => freeze::run(&root),
+        Command::Freeze { folders } => freeze::run(&root, &folders),
         Command::Packages => {
             step::timed("binaries for the tests", || packages::build_for_tests(step::reading_cargo(&root)))?;
             packages::for_tests(&root)

@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 use orch_trust::certificate::CheckResult;
 use orch_trust::facts::Facts;
 use orch_trust::manifest::Manifest;
+use orch_trust::versions::{HOST_VERSIONS, Ours};
 
 use super::{Subject, failed, passed, skipped, warned};
 use crate::wit;
@@ -74,8 +75,14 @@ pub(super) fn check(subject: &Subject<'_>) -> CheckResult {
 /// that allows no host that there is does not parse.
 fn hosts(manifest: &Manifest, facts: &Facts, component: &[u8]) -> (u64, Vec<String>) {
     let (mut versions, mut refused) = (0, Vec::new());
-    for version in wit::HOST_VERSIONS.iter().filter(|version| manifest.host.api.matches(version)) {
+    for version in HOST_VERSIONS.iter().filter(|version| manifest.host.api.matches(version)) {
         versions += 1;
+        let names = facts.imports.iter().chain(&facts.exports);
+        let newer = names.filter_map(|name| Some((name, Ours::of(name)?.since())));
+        for (name, since) in newer.filter(|(_, since)| since > version) {
+            refused
+                .push(format!("api-host: `host.api` allows {version}, and `{name}` is there since {since}"));
+        }
         for role in &manifest.roles {
             if let Err(error) = wit::check_role(component, *role, facts) {
                 refused.push(format!("api-host: as `{}` with {version}: {error}", role.as_str()));

@@ -23,11 +23,12 @@ impl Judged for Reflect {
 }
 
 fn cases(_kind: &Kind) -> Vec<Case> {
-    let reflect = |run: &str, tasks| Reflect { run: run.to_owned(), tasks, goal: String::new() };
+    let reflect = |run: &str, tasks| Reflect { run: run.to_owned(), tasks, left: tasks, goal: String::new() };
     let mut cases = vec![
         Case::answered("plain", reflect("run-1", 3)),
         Case::survived("no-tasks", reflect("run-1", 0)),
         Case::survived("most-tasks", reflect("run-1", u32::MAX)),
+        Case::survived("all-ended", Reflect { left: 0, ..reflect("run-1", 3) }),
     ];
     let aimed = |goal: String| Reflect { goal, ..reflect("run-1", 0) };
     cases.push(Case::survived("goal", aimed("Make the tests pass".to_owned())));
@@ -48,5 +49,6 @@ pub(super) fn odd_runs() -> Vec<(&'static str, String)> {
 }
 
 fn seeded(source: &mut Unstructured<'_>, _kind: &Kind) -> Result<Arc<dyn Call>> {
-    Ok(Arc::new(Reflect { run: text(source)?, tasks: source.arbitrary()?, goal: text(source)? }))
+    let (run, tasks) = (text(source)?, source.arbitrary()?);
+    Ok(Arc::new(Reflect { run, tasks, left: source.int_in_range(0..=tasks)?, goal: text(source)? }))
 }

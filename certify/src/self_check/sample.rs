@@ -56,7 +56,7 @@ impl Sample {
         let manifest = json!({
             "schema": "urn:orch:plugin-manifest:v1", "id": "sample/known", "version": "1.0.0", "name": "Sample",
             "description": "A sample of the self-check", "license": "MIT", "roles": [role.as_str()],
-            "kinds": kinds, "host": { "api": ">=0.1.0, <0.2.0" }, "permissions": permissions,
+            "kinds": kinds, "host": { "api": ">=0.1.1, <0.2.0" }, "permissions": permissions,
             "limits": { "memoryMiB": 16, "busyMs": 2000, "wallMs": 5000, "outputKiB": 256, "hostCalls": 10000,
                         "logKiB": 64 },
         });

@@ -43,7 +43,7 @@ impl Package {
         let mut manifest = json!({
             "schema": "urn:orch:plugin-manifest:v1", "id": "demo/sample", "version": "1.0.0", "name": "Sample",
             "description": "A sample", "license": "MIT", "roles": [role.as_str()], "kinds": kinds,
-            "host": { "api": ">=0.1.0, <0.2.0" }, "permissions": permissions,
+            "host": { "api": ">=0.1.1, <0.2.0" }, "permissions": permissions,
             "limits": { "memoryMiB": 16, "busyMs": 2000, "wallMs": 5000, "outputKiB": 256, "hostCalls": 10000, "logKiB": 64 },
             "integrity": { "files": [file("component.wasm", "component", component), file("sbom.cdx.json", "sbom", sbom.as_bytes())] }
         });

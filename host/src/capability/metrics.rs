@@ -77,12 +77,33 @@ impl Capability for Metrics {
     }
 }
 
+impl Metrics {
+    /// All of them or none.
+    fn add(&mut self, metrics: Vec<Metric>) -> Result<(), Error> {
+        if metrics.len() > METRICS_MAX.saturating_sub(self.recorded.len()) {
+            return Err(Error::Limit("metrics".to_owned()));
+        }
+        let is_alone = metrics.len() == 1;
+        let which = |number: usize, fault: String| match is_alone {
+            true => Error::Invalid(fault),
+            false => Error::Invalid(format!("metric {number}: {fault}")),
+        };
+        let numbered = metrics.into_iter().enumerate();
+        let checked: Result<Vec<_>, _> = numbered
+            .map(|(number, metric)| check_metric(metric).map_err(|fault| which(number, fault)))
+            .collect();
+        self.recorded.extend(checked?);
+        Ok(())
+    }
+}
+
 impl Host for View<'_, Metrics> {
     async fn record(&mut self, metric: Metric) -> wasmtime::Result<Result<(), Error>> {
-        if self.state.recorded.len() >= METRICS_MAX {
-            return Ok(Err(Error::Limit("metrics".to_owned())));
-        }
-        Ok(check_metric(metric).map(|metric| self.state.recorded.push(metric)).map_err(Error::Invalid))
+        Ok(self.state.add(vec![metric]))
+    }
+
+    async fn record_all(&mut self, metrics: Vec<Metric>) -> wasmtime::Result<Result<(), Error>> {
+        Ok(self.state.add(metrics))
     }
 }
 
@@ -130,5 +151,23 @@ mod tests {
         }
         assert!(matches!(view.record(metric("a")).await.unwrap(), Err(Error::Limit(_))));
         assert_eq!(metrics.recorded.len(), METRICS_MAX);
+    }
+
+    #[tokio::test]
+    async fn several_are_recorded_all_or_none() {
+        let mut metrics = Metrics::default();
+        let (mut table, mut ledger) = (ResourceTable::new(), Bench::new().ledger());
+        let mut view = View::of(&mut metrics, &mut table, &mut ledger);
+        assert!(view.record_all(vec![metric("a"); METRICS_MAX - 1]).await.unwrap().is_ok());
+        assert!(matches!(view.record_all(vec![metric("a"); 2]).await.unwrap(), Err(Error::Limit(_))));
+        let wrong = view.record_all(vec![metric("No")]).await.unwrap();
+        assert!(matches!(wrong, Err(Error::Invalid(_))));
+        assert!(view.record_all(Vec::new()).await.unwrap().is_ok());
+        assert_eq!(metrics.recorded.len(), METRICS_MAX - 1);
+        let mut metrics = Metrics::default();
+        let mut view = View::of(&mut metrics, &mut table, &mut ledger);
+        let wrong = view.record_all(vec![metric("a"), metric("No")]).await.unwrap();
+        assert!(matches!(wrong, Err(Error::Invalid(said)) if said.starts_with("metric 1: ")));
+        assert_eq!(metrics.recorded.len(), 0);
     }
 }

@@ -43,8 +43,11 @@ pub async fn reflect(run: &mut Run, desk: &Desk) -> Result<usize, DriveError> {
         if run.state().reflected.contains(&reflector.id) {
             continue;
         }
-        let tasks = run.state().tasks.len() as u32;
-        let ask = Reflect { run: desk.tape.run_told(&run.id), tasks, goal: run.goal() };
+        let (tasks, left) = {
+            let all = &run.state().tasks;
+            (all.len() as u32, all.iter().filter(|task| !task.status.is_final()).count() as u32)
+        };
+        let ask = Reflect { run: desk.tape.run_told(&run.id), tasks, left, goal: run.goal() };
         added += advised(run, desk, reflector, ask).await?;
     }
     Ok(added)

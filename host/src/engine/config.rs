@@ -108,9 +108,10 @@ fn pool(slots: u32) -> PoolingAllocationConfig {
     pool
 }
 
-/// True if a component of these facts has a place in the pool. Each of its modules counts as one instance.
+/// True if a component of these facts has a place in the pool. Each of its modules counts as one instance, but beside an engine.
 pub(super) fn fits_pool(facts: &Facts) -> bool {
-    facts.modules <= u64::from(CORE_INSTANCES_PER_COMPONENT)
+    facts.engine.is_none()
+        && facts.modules <= u64::from(CORE_INSTANCES_PER_COMPONENT)
         && facts.memories.len() <= MEMORIES_PER_COMPONENT as usize
         && facts.tables <= u64::from(CORE_INSTANCES_PER_COMPONENT)
         && facts.table_elements <= u64::from(TABLE_ELEMENTS)

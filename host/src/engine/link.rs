@@ -12,6 +12,7 @@ use orch_trust::evidence::Compilable;
 use orch_trust::interfaces::{Import, ImportRule, import_rule, provided_by};
 use orch_trust::manifest::Role;
 use orch_trust::permission::DomainName;
+use orch_trust::versions::line_of;
 use wasmtime::Store;
 use wasmtime::component::{InstancePre, Linker};
 
@@ -22,6 +23,11 @@ use super::{Compiled, Engine};
 use crate::call::CallContext;
 use crate::capability::{self, Granted};
 use crate::cut::cut;
+
+/// Equal for imports that one interface of the host answers.
+fn one_of(import: Import<'_>) -> String {
+    import.wasi().map_or_else(|| line_of(import.0), str::to_owned)
+}
 
 /// A plugin with its host functions, ready for calls.
 pub struct Linked<E> {
@@ -54,7 +60,7 @@ impl<E: Compilable> Linked<E> {
                 ImportRule::Free => continue,
                 ImportRule::Needs(need) => need,
                 ImportRule::Inert => {
-                    if interfaces.insert(import.wasi().unwrap_or(name)) {
+                    if interfaces.insert(one_of(import)) {
                         capability::link(&mut linker, DomainName::Wasi, import).map_err(failed)?;
                     }
                     continue;
@@ -75,8 +81,8 @@ impl<E: Compilable> Linked<E> {
             if !permissions.open(import) {
                 return Err(refused(format!("`{name}` needs `{}`, which is not granted", need.permission)));
             }
-            // An interface of WASI may be imported in several versions, and is one.
-            if interfaces.insert(import.wasi().unwrap_or(name)) {
+            // An interface may be imported in several versions that go together, and is one.
+            if interfaces.insert(one_of(import)) {
                 capability::link(&mut linker, need.domain, import).map_err(failed)?;
             }
         }

@@ -44,7 +44,7 @@ async fn reflect(count: u32, tasks: Value) -> String {
     let engine = Engine::certification().unwrap();
     let candidate = candidate("reflector", &reflector(count), json!({"tasks": tasks}), json!({}));
     let reflector = Reflector::link(&engine, engine.compile(candidate).unwrap()).unwrap();
-    let ask = Reflect { run: "run-1".to_owned(), tasks: 0, goal: String::new() };
+    let ask = Reflect { run: "run-1".to_owned(), tasks: 0, left: 0, goal: String::new() };
     let report = reflector.call(Bench::new().context("/".into(), WALL), &ask).await;
     match report.result {
         Ok(asked) => format!("{} asked", asked.len()),

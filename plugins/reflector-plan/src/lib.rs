@@ -27,18 +27,18 @@ pub struct PlanReflector;
 
 impl Reflector for PlanReflector {
     fn reflect(cycle: Cycle) -> Result<Vec<NewTask>, Failure> {
-        if cycle.goal.is_empty() {
+        let Some(goal) = cycle.goal else {
             log::info("the run has no goal: nothing to plan");
             return Ok(Vec::new());
-        }
+        };
         let settings = Settings::parse(&orch_sdk::settings::read()).map_err(Failure::new)?;
         let (paths, left_out) = paths(&settings)?;
         let mut shown = shown(&settings)?;
-        shown.extend(passages(&cycle.goal, &settings));
+        shown.extend(passages(&goal, &settings));
         let schema = plan::schema(settings.phases_max);
         let conversation = vec![
             llm::Message::System(facts::system(&schema, &settings.instructions)),
-            llm::Message::User(facts::question(&cycle.goal, &paths, left_out, &shown)),
+            llm::Message::User(facts::question(&goal, &paths, left_out, &shown)),
         ];
         let ask = |messages: &[llm::Message]| ask(&settings.model, messages, &schema.to_string());
         let phases = plan_with(&settings, conversation, ask, |why| log::warn(why))?;

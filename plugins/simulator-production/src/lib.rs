@@ -40,9 +40,7 @@ impl Executor for ProductionSimulator {
             None => State::new(&model, settings.seed),
         };
         state.run(&model, &trace, settings.until_us);
-        for metric in measured(&state) {
-            metrics::record(&metric).map_err(|error| in_words("cannot record a metric", &error))?;
-        }
+        metrics::record_all(&measured(&state)).map_err(|error| in_words("cannot record metrics", &error))?;
         if let Some(name) = &settings.snapshot {
             keep(name, &state)?;
         }

@@ -9,6 +9,7 @@ mod alias;
 pub mod build;
 pub mod entry;
 pub mod tool;
+mod types;
 pub mod world;
 
 use std::path::{Path, PathBuf};
@@ -24,17 +25,6 @@ pub enum Language {
     Python,
     JavaScript,
 }
-
-/// Roles that can be written in another language: those whose functions answer with a failure. A provider is one of notices.
-pub const ROLES: [Role; 7] = [
-    Role::Planner,
-    Role::Executor,
-    Role::Reflector,
-    Role::Auditor,
-    Role::Verifier,
-    Role::Guard,
-    Role::Provider,
-];
 
 /// The template of a role: the plugin in Python and in JavaScript, and the files that both have. Its cases are those of Rust's.
 macro_rules! template {
@@ -56,14 +46,10 @@ macro_rules! template {
 /// Why a project of another language is not made or built.
 #[derive(Debug, thiserror::Error)]
 pub enum LanguageError {
-    #[error("a plugin in {} cannot be a `{}`", language.shown(), role.as_str())]
-    Role { language: Language, role: Role },
     #[error("a plugin in {} cannot use `{permission}`", language.shown())]
     Permission { language: Language, permission: &'static str },
     #[error("a plugin in {} has `wasi.clocks` and `wasi.random`, or neither; `plugin.json` asks for one of them", language.shown())]
     HalfWasi { language: Language },
-    #[error("a plugin in {} has `http` or `wasi.clocks`; `plugin.json` asks for both", language.shown())]
-    HttpWithClocks { language: Language },
     #[error("`{path}` is missing or cannot be written")]
     Io {
         path: PathBuf,
@@ -84,10 +70,8 @@ impl LanguageError {
     /// Stable name for reports and tests.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Role { .. } => "language-role",
             Self::Permission { .. } => "language-permission",
             Self::HalfWasi { .. } => "language-half-wasi",
-            Self::HttpWithClocks { .. } => "language-http-clocks",
             Self::Io { .. } => "language-io",
             Self::Manifest { .. } => "language-manifest",
             Self::Program { .. } => "language-program",
@@ -99,19 +83,11 @@ impl LanguageError {
     /// What the author can do about it.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Role { .. } => {
-                let roles = ROLES.map(Role::as_str).join(", ");
-                format!("these can be: {roles}; every role can be written in Rust")
-            }
             Self::Permission { .. } => {
                 "take it out of `plugin.json`, or write the plugin in Rust".to_owned()
             }
             Self::HalfWasi { .. } => {
                 r#"write `"wasi": { "clocks": true, "random": true }` under `permissions`, or take `wasi` out: its engine imports both or none"#.to_owned()
-            }
-            Self::HttpWithClocks { .. } => {
-                "take one of them out, or write the plugin in Rust: with clocks the engine's own WASI is linked, beside which there is no other"
-                    .to_owned()
             }
             Self::Program { program: "python3", .. } => {
                 "install Python 3.9 or later with pip (Debian: `python3-pip`)".to_owned()
@@ -168,20 +144,30 @@ impl Language {
         match self {
             Self::Python => &[
                 ("orch_sdk/__init__.py", include_str!("../../languages/python/sdk/orch_sdk/__init__.py")),
+                ("orch_sdk/_machine.py", include_str!("../../languages/python/sdk/orch_sdk/_machine.py")),
                 ("orch_sdk/_types.py", include_str!("../../languages/python/sdk/orch_sdk/_types.py")),
+                ("orch_sdk/artifacts.py", include_str!("../../languages/python/sdk/orch_sdk/artifacts.py")),
                 ("orch_sdk/call.py", include_str!("../../languages/python/sdk/orch_sdk/call.py")),
                 ("orch_sdk/failure.py", include_str!("../../languages/python/sdk/orch_sdk/failure.py")),
                 ("orch_sdk/files.py", include_str!("../../languages/python/sdk/orch_sdk/files.py")),
                 ("orch_sdk/http.py", include_str!("../../languages/python/sdk/orch_sdk/http.py")),
+                ("orch_sdk/kv.py", include_str!("../../languages/python/sdk/orch_sdk/kv.py")),
                 ("orch_sdk/log.py", include_str!("../../languages/python/sdk/orch_sdk/log.py")),
+                ("orch_sdk/secrets.py", include_str!("../../languages/python/sdk/orch_sdk/secrets.py")),
+                ("orch_sdk/service.py", include_str!("../../languages/python/sdk/orch_sdk/service.py")),
                 ("orch_sdk/settings.py", include_str!("../../languages/python/sdk/orch_sdk/settings.py")),
             ],
             Self::JavaScript => &[
+                ("artifacts.js", include_str!("../../languages/javascript/sdk/artifacts.js")),
                 ("call.js", include_str!("../../languages/javascript/sdk/call.js")),
                 ("failure.js", include_str!("../../languages/javascript/sdk/failure.js")),
                 ("files.js", include_str!("../../languages/javascript/sdk/files.js")),
                 ("http.js", include_str!("../../languages/javascript/sdk/http.js")),
                 ("index.js", include_str!("../../languages/javascript/sdk/index.js")),
+                ("kv.js", include_str!("../../languages/javascript/sdk/kv.js")),
+                ("machine.js", include_str!("../../languages/javascript/sdk/machine.js")),
+                ("secrets.js", include_str!("../../languages/javascript/sdk/secrets.js")),
+                ("service.js", include_str!("../../languages/javascript/sdk/service.js")),
                 ("settings.js", include_str!("../../languages/javascript/sdk/settings.js")),
                 ("text.js", include_str!("../../languages/javascript/sdk/text.js")),
             ],
@@ -199,16 +185,14 @@ impl Language {
             Self::JavaScript => &[
                 ("README.md", include_str!("../../languages/javascript/README.md")),
                 ("package.json", include_str!("../../languages/javascript/package.json")),
+                ("jsconfig.json", include_str!("../../languages/javascript/jsconfig.json")),
                 (".gitignore", include_str!("../../languages/gitignore")),
             ],
         }
     }
 
-    /// The plugin that a project of that role begins with.
-    ///
-    /// # Errors
-    /// `Role`: it has no template in this language.
-    pub fn template(self, role: Role) -> Result<Vec<Embedded>, LanguageError> {
+    /// The plugin that a project of that role begins with; of a provider one of notices.
+    pub fn template(self, role: Role) -> Vec<Embedded> {
         let (python, javascript, rest) = match role {
             Role::Planner => template!("planner", "priority"),
             Role::Executor => template!("executor", "greets"),
@@ -217,12 +201,12 @@ impl Language {
             Role::Verifier => template!("verifier", "unfinished-merge"),
             Role::Guard => template!("guard", "deletes"),
             Role::Provider => template!("provider", "delivers"),
-            Role::Service => return Err(LanguageError::Role { language: self, role }),
+            Role::Service => template!("service", "elsewhere", "root"),
         };
         let plugin = match self {
             Self::Python => ("plugin.py", python),
             Self::JavaScript => ("plugin.js", javascript),
         };
-        Ok([&[plugin], rest].concat())
+        [&[plugin], rest].concat()
     }
 }

@@ -13,10 +13,12 @@ use std::sync::Arc;
 
 use orch_host::manifest_schema;
 use orch_trust::digest::Sha256Digest;
-use orch_trust::evidence::Candidate;
+use orch_trust::evidence::{Candidate, Compilable};
 use orch_trust::manifest::Manifest;
 use orch_trust::package::{COMPONENT, MANIFEST, PackageBytes, SBOM};
 use orch_trust::refusal::Refusal;
+use orch_trust::versions::{HOST_VERSIONS, Ours};
+use semver::Version;
 use serde_json::{Map, Value, json};
 
 use crate::authored;
@@ -67,6 +69,10 @@ pub enum PackError {
         #[source]
         source: Box<Refusal>,
     },
+    #[error(
+        "`host.api` of `{path}` allows hosts with {allowed}, and what was built uses `{name}`, which came with {since}"
+    )]
+    HostApi { path: PathBuf, allowed: String, name: String, since: String },
 }
 
 impl PackError {
@@ -79,6 +85,7 @@ impl PackError {
             Self::HasIntegrity { .. } => "pack-integrity",
             Self::OtherVersion { .. } => "pack-other-version",
             Self::Schema { .. } => "manifest-schema",
+            Self::HostApi { .. } => "pack-host-api",
             Self::Refused { source, .. } | Self::Unfit { source, .. } => source.code(),
         }
     }
@@ -94,6 +101,9 @@ impl PackError {
                 Some("look at that line: JSON has no comma behind the last entry, and no comments".to_owned())
             }
             Self::HasIntegrity { .. } => Some("take `integrity` out".to_owned()),
+            Self::HostApi { since, .. } => Some(format!(
+                "write `\"host\": {{ \"api\": \">={since}, <0.2.0\" }}`: older hosts then take an older version of the plugin"
+            )),
             Self::Unfit { source, .. } if matches!(**source, Refusal::ExportMissing { .. }) => {
                 let hint = "say the role that the plugin exports (`orch_sdk::export!`) in `roles`, or export the one that is said there";
                 Some(hint.to_owned())
@@ -128,10 +138,21 @@ impl Assembled {
     /// Succeeds if a host would take the component with this manifest, were it signed and certified.
     ///
     /// # Errors
-    /// `Unfit`: it imports what is not asked for, lacks a role's export, or is no component of ours.
+    /// `Unfit`: it imports what is not asked for, lacks a role's export, or is no component of ours. `HostApi`.
     pub fn check_fit(&self) -> Result<(), PackError> {
         let unfit = |source| PackError::Unfit { path: self.authored.clone(), source: Box::new(source) };
-        Candidate::examine(&self.package).map(drop).map_err(unfit)
+        let candidate = Candidate::examine(&self.package).map_err(unfit)?;
+        let facts = candidate.facts();
+        for name in facts.imports.iter().chain(&facts.exports) {
+            let Some(since) = Ours::of(name).map(|ours| ours.since()) else { continue };
+            let is_older = |version: &&Version| **version < since && self.manifest.host.api.matches(version);
+            if let Some(allowed) = HOST_VERSIONS.iter().find(is_older) {
+                let (path, allowed, name) = (self.authored.clone(), allowed.to_string(), name.clone());
+                let since = since.to_string();
+                return Err(PackError::HostApi { path, allowed, name, since });
+            }
+        }
+        Ok(())
     }
 
     /// Writes the package's folder below `out`.

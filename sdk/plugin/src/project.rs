@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use orch_trust::name::{PluginId, PluginIdText};
 
 use crate::carried::Embedded;
-use crate::language::{Language, LanguageError};
+use crate::language::Language;
 use crate::template::Template;
 use crate::{authored, carried, case, template};
 
@@ -42,8 +42,6 @@ pub enum ProjectError {
     Name { name: String },
     #[error("folder `{folder}` is not empty")]
     NotEmpty { folder: PathBuf },
-    #[error(transparent)]
-    Language(#[from] LanguageError),
     #[error("cannot write `{path}`")]
     Io {
         path: PathBuf,
@@ -59,17 +57,13 @@ impl ProjectError {
             Self::Id(_) => "project-id",
             Self::Name { .. } => "project-name",
             Self::NotEmpty { .. } => "project-not-empty",
-            Self::Language(error) => error.code(),
             Self::Io { .. } => "project-io",
         }
     }
 
     /// What the author can do about it.
     pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Language(error) => error.hint(),
-            _ => None,
-        }
+        None
     }
 }
 
@@ -104,14 +98,14 @@ pub fn create(id: &PluginId, template: Template, folder: Option<&Path>) -> Resul
 /// The same in another language.
 ///
 /// # Errors
-/// Those of [`create`]; `Language`: there is no template of that role in it.
+/// Those of [`create`].
 pub fn create_in(
     language: Language,
     id: &PluginId,
     template: Template,
     folder: Option<&Path>,
 ) -> Result<PathBuf, ProjectError> {
-    let files = [language.project(), &language.template(template.role())?].concat();
+    let files = [language.project(), &language.template(template.role())].concat();
     write_project(id, template, folder, files.iter(), language.sdk().iter())
 }
 
@@ -166,7 +160,6 @@ mod tests {
     use orch_trust::manifest::Role;
 
     use super::*;
-    use crate::language::ROLES;
 
     #[test]
     fn names_that_cargo_or_the_host_would_refuse_are_refused() {
@@ -208,16 +201,11 @@ mod tests {
     fn a_project_of_another_language_is_complete_and_of_that_language() {
         let folder = tempfile::tempdir().unwrap();
         for language in Language::ALL {
-            for role in ROLES {
+            for role in Role::ALL {
                 let path = folder.path().join(format!("{}-{}", language.as_str(), role.as_str()));
                 create_in(language, &id("acme/hello").unwrap(), Template::Role(role), Some(&path)).unwrap();
                 is_complete(language, &path);
             }
-            let service = Template::Role(Role::Service);
-            let other = folder.path().join("other");
-            let refused = create_in(language, &id("acme/hello").unwrap(), service, Some(&other)).unwrap_err();
-            assert_eq!(refused.code(), "language-role");
-            assert!(!other.exists());
         }
     }
 

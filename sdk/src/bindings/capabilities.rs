@@ -6250,7 +6250,7 @@ pub mod orch {
                     }
                     let ptr7 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "orch:metrics/metrics@0.1.0")]
+                    #[link(wasm_import_module = "orch:metrics/metrics@0.1.1")]
                     unsafe extern "C" {
                         #[link_name = "record"]
                         fn wit_import8(
@@ -6367,6 +6367,201 @@ pub mod orch {
                         _ => _rt::invalid_enum_discriminant(),
                     };
                     result21
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// Records all of these values, or none; one call of the host, however many there are.
+            ///
+            /// - `invalid`: one of them is malformed; says which, from 0
+            /// - `limit`: with these it would be more than 1000 in this call
+            ///
+            /// Since 0.1.1.
+            #[allow(async_fn_in_trait)]
+            pub fn record_all(metrics: &[Metric]) -> ::core::result::Result<(), Error> {
+                unsafe {
+                    let mut cleanup_list = _rt::Vec::new();
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 4
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let vec7 = metrics;
+                    let len7 = vec7.len();
+                    let layout7 = _rt::alloc::Layout::from_size_align(
+                            vec7.len() * (8 + 6 * ::core::mem::size_of::<*const u8>()),
+                            8,
+                        )
+                        .unwrap();
+                    let (result7, _cleanup7) = wit_bindgen::rt::Cleanup::new(layout7);
+                    for (i, e) in vec7.into_iter().enumerate() {
+                        let base = result7
+                            .add(i * (8 + 6 * ::core::mem::size_of::<*const u8>()));
+                        {
+                            let super::super::super::orch::types::types::Metric {
+                                name: name0,
+                                value: value0,
+                                unit: unit0,
+                                attributes: attributes0,
+                            } = e;
+                            let vec1 = name0;
+                            let ptr1 = vec1.as_ptr().cast::<u8>();
+                            let len1 = vec1.len();
+                            *base
+                                .add(::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len1;
+                            *base.add(0).cast::<*mut u8>() = ptr1.cast_mut();
+                            *base
+                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                .cast::<f64>() = _rt::as_f64(value0);
+                            let vec2 = unit0;
+                            let ptr2 = vec2.as_ptr().cast::<u8>();
+                            let len2 = vec2.len();
+                            *base
+                                .add(8 + 3 * ::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len2;
+                            *base
+                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                .cast::<*mut u8>() = ptr2.cast_mut();
+                            let vec6 = attributes0;
+                            let len6 = vec6.len();
+                            let layout6 = _rt::alloc::Layout::from_size_align(
+                                    vec6.len() * (4 * ::core::mem::size_of::<*const u8>()),
+                                    ::core::mem::size_of::<*const u8>(),
+                                )
+                                .unwrap();
+                            let (result6, _cleanup6) = wit_bindgen::rt::Cleanup::new(
+                                layout6,
+                            );
+                            cleanup_list.extend(_cleanup6);
+                            for (i, e) in vec6.into_iter().enumerate() {
+                                let base = result6
+                                    .add(i * (4 * ::core::mem::size_of::<*const u8>()));
+                                {
+                                    let (t3_0, t3_1) = e;
+                                    let vec4 = t3_0;
+                                    let ptr4 = vec4.as_ptr().cast::<u8>();
+                                    let len4 = vec4.len();
+                                    *base
+                                        .add(::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>() = len4;
+                                    *base.add(0).cast::<*mut u8>() = ptr4.cast_mut();
+                                    let vec5 = t3_1;
+                                    let ptr5 = vec5.as_ptr().cast::<u8>();
+                                    let len5 = vec5.len();
+                                    *base
+                                        .add(3 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>() = len5;
+                                    *base
+                                        .add(2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<*mut u8>() = ptr5.cast_mut();
+                                }
+                            }
+                            *base
+                                .add(8 + 5 * ::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len6;
+                            *base
+                                .add(8 + 4 * ::core::mem::size_of::<*const u8>())
+                                .cast::<*mut u8>() = result6;
+                        }
+                    }
+                    let ptr8 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "orch:metrics/metrics@0.1.1")]
+                    unsafe extern "C" {
+                        #[link_name = "record-all"]
+                        fn wit_import9(_: *mut u8, _: usize, _: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C-unwind" fn wit_import9(_: *mut u8, _: usize, _: *mut u8) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
+                    }
+                    wit_import9(result7, len7, ptr8);
+                    let l10 = i32::from(*ptr8.add(0).cast::<u8>());
+                    let result22 = match l10 {
+                        0 => {
+                            let e = ();
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l11 = i32::from(
+                                    *ptr8.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                use super::super::super::orch::types::types::Error as V21;
+                                let v21 = match l11 {
+                                    0 => {
+                                        let e21 = {
+                                            let l12 = *ptr8
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l13 = *ptr8
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len14 = l13;
+                                            let bytes14 = _rt::Vec::from_raw_parts(
+                                                l12.cast(),
+                                                len14,
+                                                len14,
+                                            );
+                                            _rt::string_lift(bytes14)
+                                        };
+                                        V21::Denied(e21)
+                                    }
+                                    1 => {
+                                        let e21 = {
+                                            let l15 = *ptr8
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l16 = *ptr8
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len17 = l16;
+                                            let bytes17 = _rt::Vec::from_raw_parts(
+                                                l15.cast(),
+                                                len17,
+                                                len17,
+                                            );
+                                            _rt::string_lift(bytes17)
+                                        };
+                                        V21::Invalid(e21)
+                                    }
+                                    2 => V21::NotFound,
+                                    3 => {
+                                        let e21 = {
+                                            let l18 = *ptr8
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l19 = *ptr8
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len20 = l19;
+                                            let bytes20 = _rt::Vec::from_raw_parts(
+                                                l18.cast(),
+                                                len20,
+                                                len20,
+                                            );
+                                            _rt::string_lift(bytes20)
+                                        };
+                                        V21::Limit(e21)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                        V21::Unavailable
+                                    }
+                                };
+                                v21
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result22
                 }
             }
         }
@@ -19676,8 +19871,8 @@ mod _rt {
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 12897] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xbec\x01A\x02\x01AY\x01\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 12929] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xdec\x01A\x02\x01AY\x01\
 B\x1b\x01q\x05\x06denied\x01s\0\x07invalid\x01s\0\x09not-found\0\0\x05limit\x01s\
 \0\x0bunavailable\0\0\x04\0\x05error\x03\0\0\x01r\x02\x07messages\x09retriable\x7f\
 \x04\0\x07failure\x03\0\x02\x01ps\x01q\x02\x04argv\x01\x04\0\x05shell\x01s\0\x04\
@@ -19770,52 +19965,53 @@ r\x03\0\x02\x02\x03\x02\x01\x14\x04\0\x05model\x03\0\x04\x02\x03\x02\x01\x07\x04
 \x03\x01\x07\x01@\x01\x07request\x01\0\x0a\x04\0\x04chat\x01\x0b\x03\0\x12orch:l\
 lm/llm@0.1.0\x05\x15\x01B\x04\x01m\x04\x05error\x04warn\x04info\x05debug\x04\0\x05\
 level\x03\0\0\x01@\x02\x05level\x01\x04texts\x01\0\x04\0\x05write\x01\x02\x03\0\x12\
-orch:log/log@0.1.0\x05\x16\x02\x03\0\0\x06metric\x01B\x07\x02\x03\x02\x01\x01\x04\
+orch:log/log@0.1.0\x05\x16\x02\x03\0\0\x06metric\x01B\x0a\x02\x03\x02\x01\x01\x04\
 \0\x05error\x03\0\0\x02\x03\x02\x01\x17\x04\0\x06metric\x03\0\x02\x01j\0\x01\x01\
-\x01@\x01\x06metric\x03\0\x04\x04\0\x06record\x01\x05\x03\0\x1aorch:metrics/metr\
-ics@0.1.0\x05\x18\x01B\x07\x01m\x03\x04info\x07warning\x05error\x04\0\x08severit\
-y\x03\0\0\x01ks\x01r\x05\x07channels\x05titles\x04texts\x08severity\x01\x04link\x02\
-\x04\0\x07message\x03\0\x03\x01r\x01\x02ids\x04\0\x07receipt\x03\0\x05\x03\0\x18\
-orch:notify/shapes@0.1.0\x05\x19\x02\x03\0\x0f\x07message\x02\x03\0\x0f\x07recei\
-pt\x01B\x09\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x02\x03\x02\x01\x1a\x04\0\
-\x07message\x03\0\x02\x02\x03\x02\x01\x1b\x04\0\x07receipt\x03\0\x04\x01j\x01\x05\
-\x01\x01\x01@\x01\x07message\x03\0\x06\x04\0\x04send\x01\x07\x03\0\x18orch:notif\
-y/notify@0.1.0\x05\x1c\x01B\x0f\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x01ps\
-\x01o\x02ss\x01p\x03\x01r\x06\x07programs\x04args\x02\x03env\x04\x09directorys\x0a\
-timeout-msw\x0dcapture-bytesy\x04\0\x07command\x03\0\x05\x01q\x03\x04code\x01z\0\
-\x06signal\x01z\0\x09timed-out\0\0\x04\0\x04exit\x03\0\x07\x01p}\x01r\x06\x04exi\
-t\x08\x06stdout\x09\x06stderr\x09\x0cstdout-bytesw\x0cstderr-bytesw\x0bduration-\
-msw\x04\0\x06output\x03\0\x0a\x01j\x01\x0b\x01\x01\x01@\x01\x07command\x06\0\x0c\
-\x04\0\x03run\x01\x0d\x03\0\x1aorch:process/process@0.1.0\x05\x1d\x01B\x07\x01m\x03\
-\x08semantic\x07keyword\x04both\x04\0\x03way\x03\0\0\x01ps\x01r\x07\x0acollectio\
-ns\x04texts\x05county\x06tokensy\x03way\x01\x05paths\x02\x09languages\x02\x04\0\x05\
-query\x03\0\x03\x01r\x06\x04paths\x05firsty\x04lasty\x08languages\x04texts\x05sc\
-oreu\x04\0\x07passage\x03\0\x05\x03\0\x1aorch:retrieve/shapes@0.1.0\x05\x1e\x02\x03\
-\0\x12\x05query\x02\x03\0\x12\x07passage\x01B\x0a\x02\x03\x02\x01\x01\x04\0\x05e\
-rror\x03\0\0\x02\x03\x02\x01\x1f\x04\0\x05query\x03\0\x02\x02\x03\x02\x01\x20\x04\
-\0\x07passage\x03\0\x04\x01p\x05\x01j\x01\x06\x01\x01\x01@\x01\x05query\x03\0\x07\
-\x04\0\x04find\x01\x08\x03\0\x1corch:retrieve/retrieve@0.1.0\x05!\x01B\x0c\x02\x03\
-\x02\x01\x01\x04\0\x05error\x03\0\0\x01m\x02\x03hex\x06base64\x04\0\x08encoding\x03\
-\0\x02\x01j\x01s\x01\x01\x01@\x01\x04names\0\x04\x04\0\x0bplaceholder\x01\x05\x01\
-@\x02\x04users\x04names\0\x04\x04\0\x05basic\x01\x06\x01p}\x01@\x03\x04names\x07\
-message\x07\x08encoding\x03\0\x04\x04\0\x0bhmac-sha256\x01\x08\x03\0\x1aorch:sec\
-rets/secrets@0.1.0\x05\"\x01B\x02\x01@\0\0s\x04\0\x04read\x01\0\x03\0\x1corch:se\
-ttings/settings@0.1.0\x05#\x02\x03\0\0\x08new-task\x02\x03\0\0\x04task\x01B\x1c\x02\
-\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x02\x03\x02\x01$\x04\0\x08new-task\x03\0\
-\x02\x02\x03\x02\x01%\x04\0\x04task\x03\0\x04\x01m\x08\x07pending\x0bin-progress\
-\x10waiting-approval\x04done\x06failed\x07blocked\x08in-doubt\x09cancelled\x04\0\
-\x06status\x03\0\x06\x01r\x06\x05indexy\x02ids\x04kinds\x06status\x07\x08priorit\
-yz\x04costy\x04\0\x07summary\x03\0\x08\x01r\x08\x07pendingy\x0bin-progressy\x10w\
-aiting-approvaly\x04doney\x06failedy\x07blockedy\x08in-doubty\x09cancelledy\x04\0\
-\x06counts\x03\0\x0a\x01j\x01\x05\x01\x01\x01@\x01\x05indexy\0\x0c\x04\0\x08desc\
-ribe\x01\x0d\x01j\x01y\x01\x01\x01@\x01\x02ids\0\x0e\x04\0\x04find\x01\x0f\x01p\x09\
-\x01j\x01\x10\x01\x01\x01@\x01\x05starty\0\x11\x04\0\x04scan\x01\x12\x01j\x01\x0b\
-\x01\x01\x01@\0\0\x13\x04\0\x05count\x01\x14\x01j\0\x01\x01\x01@\x01\x04task\x03\
-\0\x15\x04\0\x03add\x01\x16\x03\0\x16orch:tasks/tasks@0.1.0\x05&\x01B%\x02\x03\x02\
-\x01\x01\x04\0\x05error\x03\0\0\x01pv\x01r\x04\x05firsty\x04lasty\x04texts\x06ve\
-ctor\x02\x04\0\x05chunk\x03\0\x03\x01p\x04\x01r\x04\x04paths\x06digests\x08langu\
-ages\x06chunks\x05\x04\0\x08document\x03\0\x06\x01r\x04\x05models\x09dimensiony\x09\
-documentsw\x06chunksw\x04\0\x07holding\x03\0\x08\x01r\x02\x04paths\x06digests\x04\
+\x01@\x01\x06metric\x03\0\x04\x04\0\x06record\x01\x05\x01p\x03\x01@\x01\x07metri\
+cs\x06\0\x04\x04\0\x0arecord-all\x01\x07\x03\0\x1aorch:metrics/metrics@0.1.1\x05\
+\x18\x01B\x07\x01m\x03\x04info\x07warning\x05error\x04\0\x08severity\x03\0\0\x01\
+ks\x01r\x05\x07channels\x05titles\x04texts\x08severity\x01\x04link\x02\x04\0\x07\
+message\x03\0\x03\x01r\x01\x02ids\x04\0\x07receipt\x03\0\x05\x03\0\x18orch:notif\
+y/shapes@0.1.0\x05\x19\x02\x03\0\x0f\x07message\x02\x03\0\x0f\x07receipt\x01B\x09\
+\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x02\x03\x02\x01\x1a\x04\0\x07message\
+\x03\0\x02\x02\x03\x02\x01\x1b\x04\0\x07receipt\x03\0\x04\x01j\x01\x05\x01\x01\x01\
+@\x01\x07message\x03\0\x06\x04\0\x04send\x01\x07\x03\0\x18orch:notify/notify@0.1\
+.0\x05\x1c\x01B\x0f\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x01ps\x01o\x02ss\x01\
+p\x03\x01r\x06\x07programs\x04args\x02\x03env\x04\x09directorys\x0atimeout-msw\x0d\
+capture-bytesy\x04\0\x07command\x03\0\x05\x01q\x03\x04code\x01z\0\x06signal\x01z\
+\0\x09timed-out\0\0\x04\0\x04exit\x03\0\x07\x01p}\x01r\x06\x04exit\x08\x06stdout\
+\x09\x06stderr\x09\x0cstdout-bytesw\x0cstderr-bytesw\x0bduration-msw\x04\0\x06ou\
+tput\x03\0\x0a\x01j\x01\x0b\x01\x01\x01@\x01\x07command\x06\0\x0c\x04\0\x03run\x01\
+\x0d\x03\0\x1aorch:process/process@0.1.0\x05\x1d\x01B\x07\x01m\x03\x08semantic\x07\
+keyword\x04both\x04\0\x03way\x03\0\0\x01ps\x01r\x07\x0acollections\x04texts\x05c\
+ounty\x06tokensy\x03way\x01\x05paths\x02\x09languages\x02\x04\0\x05query\x03\0\x03\
+\x01r\x06\x04paths\x05firsty\x04lasty\x08languages\x04texts\x05scoreu\x04\0\x07p\
+assage\x03\0\x05\x03\0\x1aorch:retrieve/shapes@0.1.0\x05\x1e\x02\x03\0\x12\x05qu\
+ery\x02\x03\0\x12\x07passage\x01B\x0a\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\
+\x02\x03\x02\x01\x1f\x04\0\x05query\x03\0\x02\x02\x03\x02\x01\x20\x04\0\x07passa\
+ge\x03\0\x04\x01p\x05\x01j\x01\x06\x01\x01\x01@\x01\x05query\x03\0\x07\x04\0\x04\
+find\x01\x08\x03\0\x1corch:retrieve/retrieve@0.1.0\x05!\x01B\x0c\x02\x03\x02\x01\
+\x01\x04\0\x05error\x03\0\0\x01m\x02\x03hex\x06base64\x04\0\x08encoding\x03\0\x02\
+\x01j\x01s\x01\x01\x01@\x01\x04names\0\x04\x04\0\x0bplaceholder\x01\x05\x01@\x02\
+\x04users\x04names\0\x04\x04\0\x05basic\x01\x06\x01p}\x01@\x03\x04names\x07messa\
+ge\x07\x08encoding\x03\0\x04\x04\0\x0bhmac-sha256\x01\x08\x03\0\x1aorch:secrets/\
+secrets@0.1.0\x05\"\x01B\x02\x01@\0\0s\x04\0\x04read\x01\0\x03\0\x1corch:setting\
+s/settings@0.1.0\x05#\x02\x03\0\0\x08new-task\x02\x03\0\0\x04task\x01B\x1c\x02\x03\
+\x02\x01\x01\x04\0\x05error\x03\0\0\x02\x03\x02\x01$\x04\0\x08new-task\x03\0\x02\
+\x02\x03\x02\x01%\x04\0\x04task\x03\0\x04\x01m\x08\x07pending\x0bin-progress\x10\
+waiting-approval\x04done\x06failed\x07blocked\x08in-doubt\x09cancelled\x04\0\x06\
+status\x03\0\x06\x01r\x06\x05indexy\x02ids\x04kinds\x06status\x07\x08priorityz\x04\
+costy\x04\0\x07summary\x03\0\x08\x01r\x08\x07pendingy\x0bin-progressy\x10waiting\
+-approvaly\x04doney\x06failedy\x07blockedy\x08in-doubty\x09cancelledy\x04\0\x06c\
+ounts\x03\0\x0a\x01j\x01\x05\x01\x01\x01@\x01\x05indexy\0\x0c\x04\0\x08describe\x01\
+\x0d\x01j\x01y\x01\x01\x01@\x01\x02ids\0\x0e\x04\0\x04find\x01\x0f\x01p\x09\x01j\
+\x01\x10\x01\x01\x01@\x01\x05starty\0\x11\x04\0\x04scan\x01\x12\x01j\x01\x0b\x01\
+\x01\x01@\0\0\x13\x04\0\x05count\x01\x14\x01j\0\x01\x01\x01@\x01\x04task\x03\0\x15\
+\x04\0\x03add\x01\x16\x03\0\x16orch:tasks/tasks@0.1.0\x05&\x01B%\x02\x03\x02\x01\
+\x01\x04\0\x05error\x03\0\0\x01pv\x01r\x04\x05firsty\x04lasty\x04texts\x06vector\
+\x02\x04\0\x05chunk\x03\0\x03\x01p\x04\x01r\x04\x04paths\x06digests\x08languages\
+\x06chunks\x05\x04\0\x08document\x03\0\x06\x01r\x04\x05models\x09dimensiony\x09d\
+ocumentsw\x06chunksw\x04\0\x07holding\x03\0\x08\x01r\x02\x04paths\x06digests\x04\
 \0\x05known\x03\0\x0a\x01ps\x01r\x02\x05paths\x0c\x09languages\x0c\x04\0\x06filt\
 er\x03\0\x0d\x01r\x06\x04paths\x05firsty\x04lasty\x08languages\x04texts\x05score\
 u\x04\0\x07passage\x03\0\x0f\x01k\x09\x01j\x01\x11\x01\x01\x01@\x01\x0acollectio\

@@ -15,7 +15,7 @@
 //   * with "orch:llm/llm@0.1.0" = "crate::bindings::capabilities::orch::llm::llm"
 //   * with "orch:llm/shapes@0.1.0" = "crate::bindings::capabilities::orch::llm::shapes"
 //   * with "orch:log/log@0.1.0" = "crate::bindings::capabilities::orch::log::log"
-//   * with "orch:metrics/metrics@0.1.0" = "crate::bindings::capabilities::orch::metrics::metrics"
+//   * with "orch:metrics/metrics@0.1.1" = "crate::bindings::capabilities::orch::metrics::metrics"
 //   * with "orch:notify/notify@0.1.0" = "crate::bindings::capabilities::orch::notify::notify"
 //   * with "orch:notify/shapes@0.1.0" = "crate::bindings::capabilities::orch::notify::shapes"
 //   * with "orch:process/process@0.1.0" = "crate::bindings::capabilities::orch::process::process"
@@ -108,6 +108,8 @@ pub mod exports {
         pub mod reflector {
             /// Looks at the workspace once before the loop and asks for tasks.
             /// Repeatable by contract: after a crash it is called again.
+            ///
+            /// Hosts call plugins that export 0.1.0 too.
             #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
             pub mod reflector {
                 #[used]
@@ -122,8 +124,10 @@ pub mod exports {
                     pub run: _rt::String,
                     /// How many tasks there are now.
                     pub tasks: u32,
-                    /// What a person said that the run is for, at most 8 KiB; empty if nobody did.
-                    pub goal: _rt::String,
+                    /// How many of them have not ended yet: fewer than `tasks` where a run goes on.
+                    pub left: u32,
+                    /// What a person said that the run is for, at most 8 KiB; none if nobody did.
+                    pub goal: ::core::option::Option<_rt::String>,
                 }
                 impl ::core::fmt::Debug for Cycle {
                     fn fmt(
@@ -133,6 +137,7 @@ pub mod exports {
                         f.debug_struct("Cycle")
                             .field("run", &self.run)
                             .field("tasks", &self.tasks)
+                            .field("left", &self.left)
                             .field("goal", &self.goal)
                             .finish()
                     }
@@ -143,8 +148,10 @@ pub mod exports {
                     arg0: *mut u8,
                     arg1: usize,
                     arg2: i32,
-                    arg3: *mut u8,
-                    arg4: usize,
+                    arg3: i32,
+                    arg4: i32,
+                    arg5: *mut u8,
+                    arg6: usize,
                 ) -> *mut u8 {
                     unsafe {
                         #[cfg(target_arch = "wasm32")] _rt::run_ctors_once();
@@ -155,16 +162,26 @@ pub mod exports {
                                 len0,
                                 len0,
                             );
-                            let len1 = arg4;
-                            let bytes1 = _rt::Vec::from_raw_parts(
-                                arg3.cast(),
-                                len1,
-                                len1,
-                            );
                             T_::reflect(Cycle {
                                 run: _rt::string_lift(bytes0),
                                 tasks: arg2 as u32,
-                                goal: _rt::string_lift(bytes1),
+                                left: arg3 as u32,
+                                goal: match arg4 {
+                                    0 => None,
+                                    1 => {
+                                        let e = {
+                                            let len1 = arg6;
+                                            let bytes1 = _rt::Vec::from_raw_parts(
+                                                arg5.cast(),
+                                                len1,
+                                                len1,
+                                            );
+                                            _rt::string_lift(bytes1)
+                                        };
+                                        Some(e)
+                                    }
+                                    _ => _rt::invalid_enum_discriminant(),
+                                },
                             })
                         };
                         let ptr3 = (&raw mut _RET_AREA.0).cast::<u8>();
@@ -548,21 +565,21 @@ pub mod exports {
                 }
                 #[doc(hidden)]
                 #[macro_export]
-                macro_rules! __export_orch_reflector_reflector_0_1_0_cabi {
+                macro_rules! __export_orch_reflector_reflector_0_2_0_cabi {
                     ($ty:ident with_types_in $($path_to_types:tt)*) => {
                         const _ : () = { #[unsafe (export_name =
-                        "orch:reflector/reflector@0.1.0#reflect")] unsafe extern "C" fn
+                        "orch:reflector/reflector@0.2.0#reflect")] unsafe extern "C" fn
                         export_reflect(arg0 : * mut u8, arg1 : usize, arg2 : i32, arg3 :
-                        * mut u8, arg4 : usize,) -> * mut u8 { unsafe {
-                        $($path_to_types)*:: _export_reflect_cabi::<$ty > (arg0, arg1,
-                        arg2, arg3, arg4) } } #[unsafe (export_name =
-                        "cabi_post_orch:reflector/reflector@0.1.0#reflect")] unsafe
+                        i32, arg4 : i32, arg5 : * mut u8, arg6 : usize,) -> * mut u8 {
+                        unsafe { $($path_to_types)*:: _export_reflect_cabi::<$ty > (arg0,
+                        arg1, arg2, arg3, arg4, arg5, arg6) } } #[unsafe (export_name =
+                        "cabi_post_orch:reflector/reflector@0.2.0#reflect")] unsafe
                         extern "C" fn _post_return_reflect(arg0 : * mut u8,) { unsafe {
                         $($path_to_types)*:: __post_return_reflect::<$ty > (arg0) } } };
                     };
                 }
                 #[doc(hidden)]
-                pub use __export_orch_reflector_reflector_0_1_0_cabi;
+                pub use __export_orch_reflector_reflector_0_2_0_cabi;
                 #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
                 #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
                 struct _RetArea(
@@ -592,6 +609,13 @@ mod _rt {
             String::from_utf8(bytes).unwrap()
         } else {
             unsafe { String::from_utf8_unchecked(bytes) }
+        }
+    }
+    pub unsafe fn invalid_enum_discriminant<T>() -> T {
+        if cfg!(debug_assertions) {
+            panic!("invalid enum discriminant")
+        } else {
+            unsafe { core::hint::unreachable_unchecked() }
         }
     }
     pub use alloc_crate::alloc;
@@ -691,15 +715,15 @@ macro_rules! __export_reflector_impl {
     };
     ($ty:ident with_types_in $($path_to_types_root:tt)*) => {
         $($path_to_types_root)*::
-        exports::orch::reflector::reflector::__export_orch_reflector_reflector_0_1_0_cabi!($ty
+        exports::orch::reflector::reflector::__export_orch_reflector_reflector_0_2_0_cabi!($ty
         with_types_in $($path_to_types_root)*:: exports::orch::reflector::reflector);
         const _ : () = { #[rustfmt::skip] #[cfg(target_arch = "wasm32")] #[unsafe
         (link_section =
         "component-type:wit-bindgen:0.61.1:orch:worlds@0.1.0:reflector:imports and exports")]
         #[doc(hidden)] #[allow(clippy::octal_escapes)] pub static
-        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 12979] = *
+        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 13020] = *
         b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xb3d\x01A\x02\x01A\\\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xdcd\x01A\x02\x01A\\\
 \x01B\x1b\x01q\x05\x06denied\x01s\0\x07invalid\x01s\0\x09not-found\0\0\x05limit\x01\
 s\0\x0bunavailable\0\0\x04\0\x05error\x03\0\0\x01r\x02\x07messages\x09retriable\x7f\
 \x04\0\x07failure\x03\0\x02\x01ps\x01q\x02\x04argv\x01\x04\0\x05shell\x01s\0\x04\
@@ -792,52 +816,53 @@ r\x03\0\x02\x02\x03\x02\x01\x14\x04\0\x05model\x03\0\x04\x02\x03\x02\x01\x07\x04
 \x03\x01\x07\x01@\x01\x07request\x01\0\x0a\x04\0\x04chat\x01\x0b\x03\0\x12orch:l\
 lm/llm@0.1.0\x05\x15\x01B\x04\x01m\x04\x05error\x04warn\x04info\x05debug\x04\0\x05\
 level\x03\0\0\x01@\x02\x05level\x01\x04texts\x01\0\x04\0\x05write\x01\x02\x03\0\x12\
-orch:log/log@0.1.0\x05\x16\x02\x03\0\0\x06metric\x01B\x07\x02\x03\x02\x01\x01\x04\
+orch:log/log@0.1.0\x05\x16\x02\x03\0\0\x06metric\x01B\x0a\x02\x03\x02\x01\x01\x04\
 \0\x05error\x03\0\0\x02\x03\x02\x01\x17\x04\0\x06metric\x03\0\x02\x01j\0\x01\x01\
-\x01@\x01\x06metric\x03\0\x04\x04\0\x06record\x01\x05\x03\0\x1aorch:metrics/metr\
-ics@0.1.0\x05\x18\x01B\x07\x01m\x03\x04info\x07warning\x05error\x04\0\x08severit\
-y\x03\0\0\x01ks\x01r\x05\x07channels\x05titles\x04texts\x08severity\x01\x04link\x02\
-\x04\0\x07message\x03\0\x03\x01r\x01\x02ids\x04\0\x07receipt\x03\0\x05\x03\0\x18\
-orch:notify/shapes@0.1.0\x05\x19\x02\x03\0\x0f\x07message\x02\x03\0\x0f\x07recei\
-pt\x01B\x09\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x02\x03\x02\x01\x1a\x04\0\
-\x07message\x03\0\x02\x02\x03\x02\x01\x1b\x04\0\x07receipt\x03\0\x04\x01j\x01\x05\
-\x01\x01\x01@\x01\x07message\x03\0\x06\x04\0\x04send\x01\x07\x03\0\x18orch:notif\
-y/notify@0.1.0\x05\x1c\x01B\x0f\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x01ps\
-\x01o\x02ss\x01p\x03\x01r\x06\x07programs\x04args\x02\x03env\x04\x09directorys\x0a\
-timeout-msw\x0dcapture-bytesy\x04\0\x07command\x03\0\x05\x01q\x03\x04code\x01z\0\
-\x06signal\x01z\0\x09timed-out\0\0\x04\0\x04exit\x03\0\x07\x01p}\x01r\x06\x04exi\
-t\x08\x06stdout\x09\x06stderr\x09\x0cstdout-bytesw\x0cstderr-bytesw\x0bduration-\
-msw\x04\0\x06output\x03\0\x0a\x01j\x01\x0b\x01\x01\x01@\x01\x07command\x06\0\x0c\
-\x04\0\x03run\x01\x0d\x03\0\x1aorch:process/process@0.1.0\x05\x1d\x01B\x07\x01m\x03\
-\x08semantic\x07keyword\x04both\x04\0\x03way\x03\0\0\x01ps\x01r\x07\x0acollectio\
-ns\x04texts\x05county\x06tokensy\x03way\x01\x05paths\x02\x09languages\x02\x04\0\x05\
-query\x03\0\x03\x01r\x06\x04paths\x05firsty\x04lasty\x08languages\x04texts\x05sc\
-oreu\x04\0\x07passage\x03\0\x05\x03\0\x1aorch:retrieve/shapes@0.1.0\x05\x1e\x02\x03\
-\0\x12\x05query\x02\x03\0\x12\x07passage\x01B\x0a\x02\x03\x02\x01\x01\x04\0\x05e\
-rror\x03\0\0\x02\x03\x02\x01\x1f\x04\0\x05query\x03\0\x02\x02\x03\x02\x01\x20\x04\
-\0\x07passage\x03\0\x04\x01p\x05\x01j\x01\x06\x01\x01\x01@\x01\x05query\x03\0\x07\
-\x04\0\x04find\x01\x08\x03\0\x1corch:retrieve/retrieve@0.1.0\x05!\x01B\x0c\x02\x03\
-\x02\x01\x01\x04\0\x05error\x03\0\0\x01m\x02\x03hex\x06base64\x04\0\x08encoding\x03\
-\0\x02\x01j\x01s\x01\x01\x01@\x01\x04names\0\x04\x04\0\x0bplaceholder\x01\x05\x01\
-@\x02\x04users\x04names\0\x04\x04\0\x05basic\x01\x06\x01p}\x01@\x03\x04names\x07\
-message\x07\x08encoding\x03\0\x04\x04\0\x0bhmac-sha256\x01\x08\x03\0\x1aorch:sec\
-rets/secrets@0.1.0\x05\"\x01B\x02\x01@\0\0s\x04\0\x04read\x01\0\x03\0\x1corch:se\
-ttings/settings@0.1.0\x05#\x02\x03\0\0\x08new-task\x02\x03\0\0\x04task\x01B\x1c\x02\
-\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x02\x03\x02\x01$\x04\0\x08new-task\x03\0\
-\x02\x02\x03\x02\x01%\x04\0\x04task\x03\0\x04\x01m\x08\x07pending\x0bin-progress\
-\x10waiting-approval\x04done\x06failed\x07blocked\x08in-doubt\x09cancelled\x04\0\
-\x06status\x03\0\x06\x01r\x06\x05indexy\x02ids\x04kinds\x06status\x07\x08priorit\
-yz\x04costy\x04\0\x07summary\x03\0\x08\x01r\x08\x07pendingy\x0bin-progressy\x10w\
-aiting-approvaly\x04doney\x06failedy\x07blockedy\x08in-doubty\x09cancelledy\x04\0\
-\x06counts\x03\0\x0a\x01j\x01\x05\x01\x01\x01@\x01\x05indexy\0\x0c\x04\0\x08desc\
-ribe\x01\x0d\x01j\x01y\x01\x01\x01@\x01\x02ids\0\x0e\x04\0\x04find\x01\x0f\x01p\x09\
-\x01j\x01\x10\x01\x01\x01@\x01\x05starty\0\x11\x04\0\x04scan\x01\x12\x01j\x01\x0b\
-\x01\x01\x01@\0\0\x13\x04\0\x05count\x01\x14\x01j\0\x01\x01\x01@\x01\x04task\x03\
-\0\x15\x04\0\x03add\x01\x16\x03\0\x16orch:tasks/tasks@0.1.0\x05&\x01B%\x02\x03\x02\
-\x01\x01\x04\0\x05error\x03\0\0\x01pv\x01r\x04\x05firsty\x04lasty\x04texts\x06ve\
-ctor\x02\x04\0\x05chunk\x03\0\x03\x01p\x04\x01r\x04\x04paths\x06digests\x08langu\
-ages\x06chunks\x05\x04\0\x08document\x03\0\x06\x01r\x04\x05models\x09dimensiony\x09\
-documentsw\x06chunksw\x04\0\x07holding\x03\0\x08\x01r\x02\x04paths\x06digests\x04\
+\x01@\x01\x06metric\x03\0\x04\x04\0\x06record\x01\x05\x01p\x03\x01@\x01\x07metri\
+cs\x06\0\x04\x04\0\x0arecord-all\x01\x07\x03\0\x1aorch:metrics/metrics@0.1.1\x05\
+\x18\x01B\x07\x01m\x03\x04info\x07warning\x05error\x04\0\x08severity\x03\0\0\x01\
+ks\x01r\x05\x07channels\x05titles\x04texts\x08severity\x01\x04link\x02\x04\0\x07\
+message\x03\0\x03\x01r\x01\x02ids\x04\0\x07receipt\x03\0\x05\x03\0\x18orch:notif\
+y/shapes@0.1.0\x05\x19\x02\x03\0\x0f\x07message\x02\x03\0\x0f\x07receipt\x01B\x09\
+\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x02\x03\x02\x01\x1a\x04\0\x07message\
+\x03\0\x02\x02\x03\x02\x01\x1b\x04\0\x07receipt\x03\0\x04\x01j\x01\x05\x01\x01\x01\
+@\x01\x07message\x03\0\x06\x04\0\x04send\x01\x07\x03\0\x18orch:notify/notify@0.1\
+.0\x05\x1c\x01B\x0f\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x01ps\x01o\x02ss\x01\
+p\x03\x01r\x06\x07programs\x04args\x02\x03env\x04\x09directorys\x0atimeout-msw\x0d\
+capture-bytesy\x04\0\x07command\x03\0\x05\x01q\x03\x04code\x01z\0\x06signal\x01z\
+\0\x09timed-out\0\0\x04\0\x04exit\x03\0\x07\x01p}\x01r\x06\x04exit\x08\x06stdout\
+\x09\x06stderr\x09\x0cstdout-bytesw\x0cstderr-bytesw\x0bduration-msw\x04\0\x06ou\
+tput\x03\0\x0a\x01j\x01\x0b\x01\x01\x01@\x01\x07command\x06\0\x0c\x04\0\x03run\x01\
+\x0d\x03\0\x1aorch:process/process@0.1.0\x05\x1d\x01B\x07\x01m\x03\x08semantic\x07\
+keyword\x04both\x04\0\x03way\x03\0\0\x01ps\x01r\x07\x0acollections\x04texts\x05c\
+ounty\x06tokensy\x03way\x01\x05paths\x02\x09languages\x02\x04\0\x05query\x03\0\x03\
+\x01r\x06\x04paths\x05firsty\x04lasty\x08languages\x04texts\x05scoreu\x04\0\x07p\
+assage\x03\0\x05\x03\0\x1aorch:retrieve/shapes@0.1.0\x05\x1e\x02\x03\0\x12\x05qu\
+ery\x02\x03\0\x12\x07passage\x01B\x0a\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\
+\x02\x03\x02\x01\x1f\x04\0\x05query\x03\0\x02\x02\x03\x02\x01\x20\x04\0\x07passa\
+ge\x03\0\x04\x01p\x05\x01j\x01\x06\x01\x01\x01@\x01\x05query\x03\0\x07\x04\0\x04\
+find\x01\x08\x03\0\x1corch:retrieve/retrieve@0.1.0\x05!\x01B\x0c\x02\x03\x02\x01\
+\x01\x04\0\x05error\x03\0\0\x01m\x02\x03hex\x06base64\x04\0\x08encoding\x03\0\x02\
+\x01j\x01s\x01\x01\x01@\x01\x04names\0\x04\x04\0\x0bplaceholder\x01\x05\x01@\x02\
+\x04users\x04names\0\x04\x04\0\x05basic\x01\x06\x01p}\x01@\x03\x04names\x07messa\
+ge\x07\x08encoding\x03\0\x04\x04\0\x0bhmac-sha256\x01\x08\x03\0\x1aorch:secrets/\
+secrets@0.1.0\x05\"\x01B\x02\x01@\0\0s\x04\0\x04read\x01\0\x03\0\x1corch:setting\
+s/settings@0.1.0\x05#\x02\x03\0\0\x08new-task\x02\x03\0\0\x04task\x01B\x1c\x02\x03\
+\x02\x01\x01\x04\0\x05error\x03\0\0\x02\x03\x02\x01$\x04\0\x08new-task\x03\0\x02\
+\x02\x03\x02\x01%\x04\0\x04task\x03\0\x04\x01m\x08\x07pending\x0bin-progress\x10\
+waiting-approval\x04done\x06failed\x07blocked\x08in-doubt\x09cancelled\x04\0\x06\
+status\x03\0\x06\x01r\x06\x05indexy\x02ids\x04kinds\x06status\x07\x08priorityz\x04\
+costy\x04\0\x07summary\x03\0\x08\x01r\x08\x07pendingy\x0bin-progressy\x10waiting\
+-approvaly\x04doney\x06failedy\x07blockedy\x08in-doubty\x09cancelledy\x04\0\x06c\
+ounts\x03\0\x0a\x01j\x01\x05\x01\x01\x01@\x01\x05indexy\0\x0c\x04\0\x08describe\x01\
+\x0d\x01j\x01y\x01\x01\x01@\x01\x02ids\0\x0e\x04\0\x04find\x01\x0f\x01p\x09\x01j\
+\x01\x10\x01\x01\x01@\x01\x05starty\0\x11\x04\0\x04scan\x01\x12\x01j\x01\x0b\x01\
+\x01\x01@\0\0\x13\x04\0\x05count\x01\x14\x01j\0\x01\x01\x01@\x01\x04task\x03\0\x15\
+\x04\0\x03add\x01\x16\x03\0\x16orch:tasks/tasks@0.1.0\x05&\x01B%\x02\x03\x02\x01\
+\x01\x04\0\x05error\x03\0\0\x01pv\x01r\x04\x05firsty\x04lasty\x04texts\x06vector\
+\x02\x04\0\x05chunk\x03\0\x03\x01p\x04\x01r\x04\x04paths\x06digests\x08languages\
+\x06chunks\x05\x04\0\x08document\x03\0\x06\x01r\x04\x05models\x09dimensiony\x09d\
+ocumentsw\x06chunksw\x04\0\x07holding\x03\0\x08\x01r\x02\x04paths\x06digests\x04\
 \0\x05known\x03\0\x0a\x01ps\x01r\x02\x05paths\x0c\x09languages\x0c\x04\0\x06filt\
 er\x03\0\x0d\x01r\x06\x04paths\x05firsty\x04lasty\x08languages\x04texts\x05score\
 u\x04\0\x07passage\x03\0\x0f\x01k\x09\x01j\x01\x11\x01\x01\x01@\x01\x0acollectio\
@@ -976,12 +1001,13 @@ coming-response\x03\0\x04\x02\x03\x02\x016\x04\0\x0aerror-code\x03\0\x06\x01i\x0
 ons\x0a\0\x0c\x04\0\x06handle\x01\x0d\x03\0!wasi:http/outgoing-handler@0.2.12\x05\
 7\x01B\x05\x01p}\x01@\x01\x03lenw\0\0\x04\0\x10get-random-bytes\x01\x01\x01@\0\0\
 w\x04\0\x0eget-random-u64\x01\x02\x03\0\x19wasi:random/random@0.2.12\x058\x02\x03\
-\0\0\x07failure\x01B\x0a\x02\x03\x02\x019\x04\0\x07failure\x03\0\0\x02\x03\x02\x01\
-$\x04\0\x08new-task\x03\0\x02\x01r\x03\x03runs\x05tasksy\x04goals\x04\0\x05cycle\
-\x03\0\x04\x01p\x03\x01j\x01\x06\x01\x01\x01@\x01\x05cycle\x05\0\x07\x04\0\x07re\
-flect\x01\x08\x04\0\x1eorch:reflector/reflector@0.1.0\x05:\x04\0\x1borch:worlds/\
-reflector@0.1.0\x04\0\x0b\x0f\x01\0\x09reflector\x03\0\0\0G\x09producers\x01\x0c\
-processed-by\x02\x0dwit-component\x070.258.3\x10wit-bindgen-rust\x060.61.1";
+\0\0\x07failure\x01B\x0b\x02\x03\x02\x019\x04\0\x07failure\x03\0\0\x02\x03\x02\x01\
+$\x04\0\x08new-task\x03\0\x02\x01ks\x01r\x04\x03runs\x05tasksy\x04lefty\x04goal\x04\
+\x04\0\x05cycle\x03\0\x05\x01p\x03\x01j\x01\x07\x01\x01\x01@\x01\x05cycle\x06\0\x08\
+\x04\0\x07reflect\x01\x09\x04\0\x1eorch:reflector/reflector@0.2.0\x05:\x04\0\x1b\
+orch:worlds/reflector@0.1.0\x04\0\x0b\x0f\x01\0\x09reflector\x03\0\0\0G\x09produ\
+cers\x01\x0cprocessed-by\x02\x0dwit-component\x070.258.3\x10wit-bindgen-rust\x06\
+0.61.1";
         };
     };
 }
@@ -994,8 +1020,8 @@ pub use __export_reflector_impl as export;
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 12891] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xbbc\x01A\x02\x01AY\x01\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 12923] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xdbc\x01A\x02\x01AY\x01\
 B\x1b\x01q\x05\x06denied\x01s\0\x07invalid\x01s\0\x09not-found\0\0\x05limit\x01s\
 \0\x0bunavailable\0\0\x04\0\x05error\x03\0\0\x01r\x02\x07messages\x09retriable\x7f\
 \x04\0\x07failure\x03\0\x02\x01ps\x01q\x02\x04argv\x01\x04\0\x05shell\x01s\0\x04\
@@ -1088,52 +1114,53 @@ r\x03\0\x02\x02\x03\x02\x01\x14\x04\0\x05model\x03\0\x04\x02\x03\x02\x01\x07\x04
 \x03\x01\x07\x01@\x01\x07request\x01\0\x0a\x04\0\x04chat\x01\x0b\x03\0\x12orch:l\
 lm/llm@0.1.0\x05\x15\x01B\x04\x01m\x04\x05error\x04warn\x04info\x05debug\x04\0\x05\
 level\x03\0\0\x01@\x02\x05level\x01\x04texts\x01\0\x04\0\x05write\x01\x02\x03\0\x12\
-orch:log/log@0.1.0\x05\x16\x02\x03\0\0\x06metric\x01B\x07\x02\x03\x02\x01\x01\x04\
+orch:log/log@0.1.0\x05\x16\x02\x03\0\0\x06metric\x01B\x0a\x02\x03\x02\x01\x01\x04\
 \0\x05error\x03\0\0\x02\x03\x02\x01\x17\x04\0\x06metric\x03\0\x02\x01j\0\x01\x01\
-\x01@\x01\x06metric\x03\0\x04\x04\0\x06record\x01\x05\x03\0\x1aorch:metrics/metr\
-ics@0.1.0\x05\x18\x01B\x07\x01m\x03\x04info\x07warning\x05error\x04\0\x08severit\
-y\x03\0\0\x01ks\x01r\x05\x07channels\x05titles\x04texts\x08severity\x01\x04link\x02\
-\x04\0\x07message\x03\0\x03\x01r\x01\x02ids\x04\0\x07receipt\x03\0\x05\x03\0\x18\
-orch:notify/shapes@0.1.0\x05\x19\x02\x03\0\x0f\x07message\x02\x03\0\x0f\x07recei\
-pt\x01B\x09\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x02\x03\x02\x01\x1a\x04\0\
-\x07message\x03\0\x02\x02\x03\x02\x01\x1b\x04\0\x07receipt\x03\0\x04\x01j\x01\x05\
-\x01\x01\x01@\x01\x07message\x03\0\x06\x04\0\x04send\x01\x07\x03\0\x18orch:notif\
-y/notify@0.1.0\x05\x1c\x01B\x0f\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x01ps\
-\x01o\x02ss\x01p\x03\x01r\x06\x07programs\x04args\x02\x03env\x04\x09directorys\x0a\
-timeout-msw\x0dcapture-bytesy\x04\0\x07command\x03\0\x05\x01q\x03\x04code\x01z\0\
-\x06signal\x01z\0\x09timed-out\0\0\x04\0\x04exit\x03\0\x07\x01p}\x01r\x06\x04exi\
-t\x08\x06stdout\x09\x06stderr\x09\x0cstdout-bytesw\x0cstderr-bytesw\x0bduration-\
-msw\x04\0\x06output\x03\0\x0a\x01j\x01\x0b\x01\x01\x01@\x01\x07command\x06\0\x0c\
-\x04\0\x03run\x01\x0d\x03\0\x1aorch:process/process@0.1.0\x05\x1d\x01B\x07\x01m\x03\
-\x08semantic\x07keyword\x04both\x04\0\x03way\x03\0\0\x01ps\x01r\x07\x0acollectio\
-ns\x04texts\x05county\x06tokensy\x03way\x01\x05paths\x02\x09languages\x02\x04\0\x05\
-query\x03\0\x03\x01r\x06\x04paths\x05firsty\x04lasty\x08languages\x04texts\x05sc\
-oreu\x04\0\x07passage\x03\0\x05\x03\0\x1aorch:retrieve/shapes@0.1.0\x05\x1e\x02\x03\
-\0\x12\x05query\x02\x03\0\x12\x07passage\x01B\x0a\x02\x03\x02\x01\x01\x04\0\x05e\
-rror\x03\0\0\x02\x03\x02\x01\x1f\x04\0\x05query\x03\0\x02\x02\x03\x02\x01\x20\x04\
-\0\x07passage\x03\0\x04\x01p\x05\x01j\x01\x06\x01\x01\x01@\x01\x05query\x03\0\x07\
-\x04\0\x04find\x01\x08\x03\0\x1corch:retrieve/retrieve@0.1.0\x05!\x01B\x0c\x02\x03\
-\x02\x01\x01\x04\0\x05error\x03\0\0\x01m\x02\x03hex\x06base64\x04\0\x08encoding\x03\
-\0\x02\x01j\x01s\x01\x01\x01@\x01\x04names\0\x04\x04\0\x0bplaceholder\x01\x05\x01\
-@\x02\x04users\x04names\0\x04\x04\0\x05basic\x01\x06\x01p}\x01@\x03\x04names\x07\
-message\x07\x08encoding\x03\0\x04\x04\0\x0bhmac-sha256\x01\x08\x03\0\x1aorch:sec\
-rets/secrets@0.1.0\x05\"\x01B\x02\x01@\0\0s\x04\0\x04read\x01\0\x03\0\x1corch:se\
-ttings/settings@0.1.0\x05#\x02\x03\0\0\x08new-task\x02\x03\0\0\x04task\x01B\x1c\x02\
-\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x02\x03\x02\x01$\x04\0\x08new-task\x03\0\
-\x02\x02\x03\x02\x01%\x04\0\x04task\x03\0\x04\x01m\x08\x07pending\x0bin-progress\
-\x10waiting-approval\x04done\x06failed\x07blocked\x08in-doubt\x09cancelled\x04\0\
-\x06status\x03\0\x06\x01r\x06\x05indexy\x02ids\x04kinds\x06status\x07\x08priorit\
-yz\x04costy\x04\0\x07summary\x03\0\x08\x01r\x08\x07pendingy\x0bin-progressy\x10w\
-aiting-approvaly\x04doney\x06failedy\x07blockedy\x08in-doubty\x09cancelledy\x04\0\
-\x06counts\x03\0\x0a\x01j\x01\x05\x01\x01\x01@\x01\x05indexy\0\x0c\x04\0\x08desc\
-ribe\x01\x0d\x01j\x01y\x01\x01\x01@\x01\x02ids\0\x0e\x04\0\x04find\x01\x0f\x01p\x09\
-\x01j\x01\x10\x01\x01\x01@\x01\x05starty\0\x11\x04\0\x04scan\x01\x12\x01j\x01\x0b\
-\x01\x01\x01@\0\0\x13\x04\0\x05count\x01\x14\x01j\0\x01\x01\x01@\x01\x04task\x03\
-\0\x15\x04\0\x03add\x01\x16\x03\0\x16orch:tasks/tasks@0.1.0\x05&\x01B%\x02\x03\x02\
-\x01\x01\x04\0\x05error\x03\0\0\x01pv\x01r\x04\x05firsty\x04lasty\x04texts\x06ve\
-ctor\x02\x04\0\x05chunk\x03\0\x03\x01p\x04\x01r\x04\x04paths\x06digests\x08langu\
-ages\x06chunks\x05\x04\0\x08document\x03\0\x06\x01r\x04\x05models\x09dimensiony\x09\
-documentsw\x06chunksw\x04\0\x07holding\x03\0\x08\x01r\x02\x04paths\x06digests\x04\
+\x01@\x01\x06metric\x03\0\x04\x04\0\x06record\x01\x05\x01p\x03\x01@\x01\x07metri\
+cs\x06\0\x04\x04\0\x0arecord-all\x01\x07\x03\0\x1aorch:metrics/metrics@0.1.1\x05\
+\x18\x01B\x07\x01m\x03\x04info\x07warning\x05error\x04\0\x08severity\x03\0\0\x01\
+ks\x01r\x05\x07channels\x05titles\x04texts\x08severity\x01\x04link\x02\x04\0\x07\
+message\x03\0\x03\x01r\x01\x02ids\x04\0\x07receipt\x03\0\x05\x03\0\x18orch:notif\
+y/shapes@0.1.0\x05\x19\x02\x03\0\x0f\x07message\x02\x03\0\x0f\x07receipt\x01B\x09\
+\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x02\x03\x02\x01\x1a\x04\0\x07message\
+\x03\0\x02\x02\x03\x02\x01\x1b\x04\0\x07receipt\x03\0\x04\x01j\x01\x05\x01\x01\x01\
+@\x01\x07message\x03\0\x06\x04\0\x04send\x01\x07\x03\0\x18orch:notify/notify@0.1\
+.0\x05\x1c\x01B\x0f\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x01ps\x01o\x02ss\x01\
+p\x03\x01r\x06\x07programs\x04args\x02\x03env\x04\x09directorys\x0atimeout-msw\x0d\
+capture-bytesy\x04\0\x07command\x03\0\x05\x01q\x03\x04code\x01z\0\x06signal\x01z\
+\0\x09timed-out\0\0\x04\0\x04exit\x03\0\x07\x01p}\x01r\x06\x04exit\x08\x06stdout\
+\x09\x06stderr\x09\x0cstdout-bytesw\x0cstderr-bytesw\x0bduration-msw\x04\0\x06ou\
+tput\x03\0\x0a\x01j\x01\x0b\x01\x01\x01@\x01\x07command\x06\0\x0c\x04\0\x03run\x01\
+\x0d\x03\0\x1aorch:process/process@0.1.0\x05\x1d\x01B\x07\x01m\x03\x08semantic\x07\
+keyword\x04both\x04\0\x03way\x03\0\0\x01ps\x01r\x07\x0acollections\x04texts\x05c\
+ounty\x06tokensy\x03way\x01\x05paths\x02\x09languages\x02\x04\0\x05query\x03\0\x03\
+\x01r\x06\x04paths\x05firsty\x04lasty\x08languages\x04texts\x05scoreu\x04\0\x07p\
+assage\x03\0\x05\x03\0\x1aorch:retrieve/shapes@0.1.0\x05\x1e\x02\x03\0\x12\x05qu\
+ery\x02\x03\0\x12\x07passage\x01B\x0a\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\
+\x02\x03\x02\x01\x1f\x04\0\x05query\x03\0\x02\x02\x03\x02\x01\x20\x04\0\x07passa\
+ge\x03\0\x04\x01p\x05\x01j\x01\x06\x01\x01\x01@\x01\x05query\x03\0\x07\x04\0\x04\
+find\x01\x08\x03\0\x1corch:retrieve/retrieve@0.1.0\x05!\x01B\x0c\x02\x03\x02\x01\
+\x01\x04\0\x05error\x03\0\0\x01m\x02\x03hex\x06base64\x04\0\x08encoding\x03\0\x02\
+\x01j\x01s\x01\x01\x01@\x01\x04names\0\x04\x04\0\x0bplaceholder\x01\x05\x01@\x02\
+\x04users\x04names\0\x04\x04\0\x05basic\x01\x06\x01p}\x01@\x03\x04names\x07messa\
+ge\x07\x08encoding\x03\0\x04\x04\0\x0bhmac-sha256\x01\x08\x03\0\x1aorch:secrets/\
+secrets@0.1.0\x05\"\x01B\x02\x01@\0\0s\x04\0\x04read\x01\0\x03\0\x1corch:setting\
+s/settings@0.1.0\x05#\x02\x03\0\0\x08new-task\x02\x03\0\0\x04task\x01B\x1c\x02\x03\
+\x02\x01\x01\x04\0\x05error\x03\0\0\x02\x03\x02\x01$\x04\0\x08new-task\x03\0\x02\
+\x02\x03\x02\x01%\x04\0\x04task\x03\0\x04\x01m\x08\x07pending\x0bin-progress\x10\
+waiting-approval\x04done\x06failed\x07blocked\x08in-doubt\x09cancelled\x04\0\x06\
+status\x03\0\x06\x01r\x06\x05indexy\x02ids\x04kinds\x06status\x07\x08priorityz\x04\
+costy\x04\0\x07summary\x03\0\x08\x01r\x08\x07pendingy\x0bin-progressy\x10waiting\
+-approvaly\x04doney\x06failedy\x07blockedy\x08in-doubty\x09cancelledy\x04\0\x06c\
+ounts\x03\0\x0a\x01j\x01\x05\x01\x01\x01@\x01\x05indexy\0\x0c\x04\0\x08describe\x01\
+\x0d\x01j\x01y\x01\x01\x01@\x01\x02ids\0\x0e\x04\0\x04find\x01\x0f\x01p\x09\x01j\
+\x01\x10\x01\x01\x01@\x01\x05starty\0\x11\x04\0\x04scan\x01\x12\x01j\x01\x0b\x01\
+\x01\x01@\0\0\x13\x04\0\x05count\x01\x14\x01j\0\x01\x01\x01@\x01\x04task\x03\0\x15\
+\x04\0\x03add\x01\x16\x03\0\x16orch:tasks/tasks@0.1.0\x05&\x01B%\x02\x03\x02\x01\
+\x01\x04\0\x05error\x03\0\0\x01pv\x01r\x04\x05firsty\x04lasty\x04texts\x06vector\
+\x02\x04\0\x05chunk\x03\0\x03\x01p\x04\x01r\x04\x04paths\x06digests\x08languages\
+\x06chunks\x05\x04\0\x08document\x03\0\x06\x01r\x04\x05models\x09dimensiony\x09d\
+ocumentsw\x06chunksw\x04\0\x07holding\x03\0\x08\x01r\x02\x04paths\x06digests\x04\
 \0\x05known\x03\0\x0a\x01ps\x01r\x02\x05paths\x0c\x09languages\x0c\x04\0\x06filt\
 er\x03\0\x0d\x01r\x06\x04paths\x05firsty\x04lasty\x08languages\x04texts\x05score\
 u\x04\0\x07passage\x03\0\x0f\x01k\x09\x01j\x01\x11\x01\x01\x01@\x01\x0acollectio\

@@ -262,6 +262,16 @@ pub(crate) mod metrics {
             Ok(())
         })
     }
+
+    pub(crate) fn record_all(metrics: &[crate::Metric]) -> Result<(), Error> {
+        if let Some(number) = metrics.iter().position(|metric| !metric.value.is_finite()) {
+            return Err(Error::Invalid(format!("metric {number}: value is not finite")));
+        }
+        permitted("metrics", |state| {
+            state.metrics.extend_from_slice(metrics);
+            Ok(())
+        })
+    }
 }
 
 pub(crate) mod artifacts {

@@ -38,7 +38,7 @@ const ROLES: [&[&str]; 10] = [
 ];
 
 /// What is asked for, and the imports that it opens.
-const PERMISSIONS: [(&str, &[&str]); 32] = [
+const PERMISSIONS: [(&str, &[&str]); 33] = [
     (r#"{"log":{}}"#, &["orch:log/log@0.1.0"]),
     ("{}", &["orch:types/types@0.1.0"]),
     (r#"{"log":{},"settings":{}}"#, &["orch:log/log@0.1.0", "orch:settings/settings@0.1.0"]),
@@ -86,6 +86,7 @@ const PERMISSIONS: [(&str, &[&str]); 32] = [
         r#"{"findings":{},"metrics":{},"diff":{}}"#,
         &["orch:findings/findings@0.1.0", "orch:metrics/metrics@0.1.0", "orch:diff/diff@0.1.0"],
     ),
+    (r#"{"metrics":{}}"#, &["orch:metrics/metrics@0.1.1", "orch:metrics/metrics@0.1.0"]),
     (
         r#"{"artifacts":{"types":["text/*","application/json"],"count":3,"bytes":1000}}"#,
         &["orch:artifacts/artifacts@0.1.0"],

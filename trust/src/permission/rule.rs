@@ -230,7 +230,7 @@ macro_rules! own_interface {
         const PROVIDED: bool = $provided;
 
         fn interface(import: Import<'_>) -> Option<&'static str> {
-            import.is(concat!("orch:", $name, "/", $name, "@0.1.0")).then_some($name)
+            import.is_ours($name).then_some($name)
         }
 
         fn opens(&self, import: Import<'_>) -> bool {

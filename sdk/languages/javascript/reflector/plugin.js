@@ -7,7 +7,7 @@ const TASKS_MAX = 20;
 const MARK = 'TODO';
 
 /**
- * @param {import('orch:reflector/reflector@0.1.0').Cycle} cycle
+ * @param {import('orch:reflector/reflector@0.2.0').Cycle} cycle
  * @returns {import('orch:types/types@0.1.0').NewTask[]}
  */
 export function reflect(cycle) {

@@ -29,7 +29,7 @@ export function call(run, ...values) {
     for (const place of places.slice().reverse()) console.error(`  ${place}`);
     const whole = places.length > 0 ? `${message} (${places[0]})` : message;
     console.error(whole);
-    throw { message: whole, retriable };
+    throw { message: whole, retriable, wasLogged: true, status: error?.status };
   }
 }
 

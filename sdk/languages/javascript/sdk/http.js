@@ -2,8 +2,8 @@
 // A secret's word (`orch:secrets/secrets@0.1.0`) stands for the secret in a header; the host fills it in on the way.
 
 // The names of `wasi:http` and of what it uses, as the toolchain is shown them.
-import { handle } from 'w4si:http/outgoing-handler@0.2.12';
-import { Fields, IncomingBody, OutgoingBody, OutgoingRequest, RequestOptions } from 'w4si:http/types@0.2.12';
+import { handle } from 'w4si:http/outgoing-handler@0.2.11';
+import { Fields, IncomingBody, OutgoingBody, OutgoingRequest, RequestOptions } from 'w4si:http/types@0.2.11';
 import { decode, encode } from './text.js';
 
 const URL = /^(https?):\/\/([^/?#]+)([^#]*)/i;

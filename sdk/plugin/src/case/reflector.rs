@@ -23,7 +23,7 @@ impl Question for Reflect {
 
     fn ask(&self, script: &Script) -> Result<reflector::Reflect, Ending> {
         let tasks = u32::try_from(script.tasks.len()).unwrap_or(u32::MAX);
-        Ok(reflector::Reflect { run: self.run.clone(), tasks, goal: self.goal.clone() })
+        Ok(reflector::Reflect { run: self.run.clone(), tasks, left: tasks, goal: self.goal.clone() })
     }
 
     fn show(answer: Vec<AskedTask>) -> Value {

@@ -13,12 +13,13 @@ use std::process::Stdio;
 
 use orch_trust::digest::Sha256Digest;
 use orch_trust::package::{COMPONENT, SBOM};
+use orch_trust::versions::Ours;
 use serde_json::{Value, json};
 
 use super::entry::{entry, javascript_console};
 use super::tool::{Named, Tool, named};
 use super::world::{Asked, Narrow, WORLD};
-use super::{Language, LanguageError, alias};
+use super::{Language, LanguageError, alias, types};
 use crate::build::Built;
 use crate::carried;
 
@@ -66,24 +67,34 @@ fn prepare(work: &Path, language: Language, asked: &Asked, world: &Narrow) -> Re
     if work.is_dir() {
         fs::remove_dir_all(work).map_err(io_at(work))?;
     }
-    let wit = carried::WIT.iter().filter(|(path, _)| path.starts_with("deps/"));
+    let wit = carried::WIT.iter().filter(|(path, _)| path.starts_with("deps/") && is_newest(path));
     for (path, text) in wit {
         write(&work.join("wit").join(path), text)?;
     }
-    if world.has_http {
+    if world.has_alias {
         for (path, text) in carried::WIT.iter().filter_map(|(path, text)| alias::shown(path, text)) {
             write(&work.join("wit").join(path), &text)?;
         }
     }
     write(&work.join("wit/world.wit"), &world.text)?;
-    for (name, text) in entry(language, &asked.roles) {
+    for (name, text) in entry(language, &asked.roles, world) {
         write(&work.join(name), &text)?;
     }
     if language == Language::JavaScript {
         write(&work.join("orch_console.js"), &javascript_console(world))?;
+        let faulty = |message| LanguageError::Manifest { path: work.join("wit"), message };
+        write(&work.join("orch.d.ts"), &types::declare(&work.join("wit")).map_err(faulty)?)?;
     }
     let nowhere = work.join("nowhere/lib/site-packages");
     fs::create_dir_all(&nowhere).map_err(io_at(&nowhere))
+}
+
+/// False of a package of ours of which there is a newer version: toolchains name one of several by its version.
+fn is_newest(path: &str) -> bool {
+    let Some((package, version)) = path.split('/').nth(1).and_then(|folder| folder.split_once('@')) else {
+        return true;
+    };
+    Ours::of(&format!("orch:{package}/{package}@{version}")).is_none_or(|ours| ours.is_newest())
 }
 
 /// Lets the toolchain make the component. For Python the typed interfaces are written too, for editors.

@@ -7,12 +7,12 @@
 use std::fs;
 use std::path::Path;
 
-use orch_trust::interfaces::{Import, ImportRule, import_rule};
+use orch_trust::interfaces::{Import, ImportRule, import_rule, newest_export};
 use orch_trust::manifest::Role;
 use orch_trust::permission::{Permissions, Side};
 use serde::Deserialize;
 
-use super::{Language, LanguageError, ROLES, alias};
+use super::{Language, LanguageError, alias};
 use crate::carried;
 use crate::pack::AUTHORED;
 
@@ -20,6 +20,8 @@ use crate::pack::AUTHORED;
 pub const WORLD: &str = "narrow";
 const LOG: &str = "orch:log/log@0.1.0";
 const HTTP: &str = "wasi:http/outgoing-handler@0.2.12";
+const HTTP_TYPES: &str = "wasi:http/types@0.2.12";
+const RANDOM: &str = "wasi:random/random@0.2.12";
 
 /// What of `plugin.json` a build goes by; the rest was judged before.
 #[derive(Debug, Deserialize)]
@@ -40,8 +42,10 @@ pub struct Narrow {
     pub has_log: bool,
     /// Its engine speaks to WASI; else every function of it ends the call.
     pub has_wasi: bool,
-    /// It sends requests: its interfaces of WASI have another name (`alias.rs`).
-    pub has_http: bool,
+    /// It has interfaces of WASI besides, under another name (`alias.rs`).
+    pub has_alias: bool,
+    /// Where random numbers of JavaScript come from, as the toolchain is shown it.
+    pub random: Option<String>,
 }
 
 impl Asked {
@@ -67,52 +71,50 @@ impl Asked {
     /// The world that the plugin is built for.
     ///
     /// # Errors
-    /// `Role`, `Permission`, `HalfWasi`, `Manifest`.
+    /// `Permission`, `HalfWasi`, `Manifest`.
     pub fn world(&self, language: Language) -> Result<Narrow, LanguageError> {
-        if let Some(role) = self.roles.iter().find(|role| !ROLES.contains(role)) {
-            return Err(LanguageError::Role { language, role: *role });
-        }
         self.permissions
             .check_form(Side::Asking)
             .map_err(|error| LanguageError::Manifest { path: AUTHORED.into(), message: error.to_string() })?;
         let opens = |import: &str| self.permissions.open(Import(import));
         let has_http = opens(HTTP);
-        if opens("wasi:http/types@0.2.12") && !has_http {
+        let is_service = self.roles.contains(&Role::Service);
+        if opens(HTTP_TYPES) && !has_http && !is_service {
             return Err(LanguageError::Permission { language, permission: "wasi.http_types" });
         }
-        let clocks = opens("wasi:clocks/wall-clock@0.2.12");
-        let random = opens("wasi:random/random@0.2.12");
-        // QuickJS takes its numbers from what is inert.
+        // What is asked for by itself: types of requests bring clocks along, which no engine needs for them.
+        let clocks = self.permissions.wasi.as_ref().is_some_and(|wasi| wasi.clocks);
+        let random = opens(RANDOM);
         let has_wasi = match language {
             Language::Python if clocks != random => return Err(LanguageError::HalfWasi { language }),
-            Language::JavaScript if random => {
-                return Err(LanguageError::Permission { language, permission: "wasi.random" });
-            }
             Language::Python | Language::JavaScript => clocks,
         };
-        if has_http && has_wasi {
-            return Err(LanguageError::HttpWithClocks { language });
-        }
+        // QuickJS takes its own numbers from what is inert.
+        let draws = (language == Language::JavaScript && random).then(|| alias::import(RANDOM));
         let imports: Vec<&str> = capabilities()
             .filter(|import| import.starts_with("orch:"))
             .filter(|import| matches!(import_rule(import), ImportRule::Needs(_)) && opens(import))
             .collect();
-        let exports = self.roles.iter().map(|role| format!("  export {};\n", export(*role)));
-        let http = has_http.then(|| format!("  import {};\n", alias::import(HTTP)));
+        let exports = self.roles.iter().map(|role| match role {
+            Role::Service => format!("  export {};\n", alias::import(&export(*role))),
+            role => format!("  export {};\n", export(*role)),
+        });
+        let http = has_http.then(|| alias::import(HTTP));
+        let types = is_service.then(|| alias::import(HTTP_TYPES));
+        let has_alias = http.is_some() || types.is_some() || draws.is_some();
+        let aliases = [http, types, draws.clone()].into_iter().flatten();
+        let aliases = aliases.map(|import| format!("  import {import};\n"));
         let own = imports.iter().map(|import| format!("  import {import};\n"));
-        let lines: String = own.chain(http).chain(exports).collect();
+        let lines: String = own.chain(aliases).chain(exports).collect();
         let types = "  import orch:types/types@0.1.0;\n";
         let text = format!("package local:plugin;\n\nworld {WORLD} {{\n{types}{lines}}}\n");
-        Ok(Narrow { text, has_log: imports.contains(&LOG), has_wasi, has_http })
+        Ok(Narrow { text, has_log: imports.contains(&LOG), has_wasi, has_alias, random: draws })
     }
 }
 
 /// The interface that a role exports, as worlds name it.
 pub(super) fn export(role: Role) -> String {
-    match role {
-        Role::Provider => "orch:notify/provide@0.1.0".to_owned(),
-        role => format!("orch:{0}/{0}@0.1.0", role.as_str()),
-    }
+    newest_export(role, "notify")
 }
 
 /// Everything that a plugin of any role may import.
@@ -171,10 +173,17 @@ mod tests {
     fn what_an_engine_cannot_have_is_refused_by_name() {
         let http = json!({ "http": [{ "hosts": ["a.example:443"], "methods": ["GET"], "paths": ["/"] }] });
         for language in Language::ALL {
-            assert_eq!(world(language, &["service"], json!({})), Err("language-role"));
+            let serves = world(language, &["service"], json!({ "wasi": { "http_types": true } })).unwrap();
+            for line in ["import w4si:http/types@0.2.11;", "export w4si:http/incoming-handler@0.2.11;"] {
+                assert!(
+                    serves.has_alias && !serves.has_wasi && serves.text.contains(line),
+                    "{}",
+                    serves.text
+                );
+            }
             let asks = world(language, &["executor"], http.clone()).unwrap();
             assert!(
-                asks.has_http && asks.text.contains("  import w4si:http/outgoing-handler@0.2.12;\n"),
+                asks.has_alias && asks.text.contains("  import w4si:http/outgoing-handler@0.2.11;\n"),
                 "{}",
                 asks.text
             );
@@ -187,12 +196,16 @@ mod tests {
             assert_eq!(world(language, &["executor"], types), Err("language-permission"));
             let mut clocks = http.clone();
             clocks["wasi"] = json!({ "clocks": true, "random": language == Language::Python });
-            assert_eq!(world(language, &["executor"], clocks), Err("language-http-clocks"));
+            let both = world(language, &["executor"], clocks).unwrap();
+            assert!(both.has_alias && both.has_wasi);
         }
         let wasi = |permissions| json!({ "wasi": permissions });
         let both = wasi(json!({ "clocks": true, "random": true }));
         assert!(world(Language::Python, &["executor"], both.clone()).unwrap().has_wasi);
-        assert_eq!(world(Language::JavaScript, &["executor"], both), Err("language-permission"));
+        let drawn = world(Language::JavaScript, &["executor"], both).unwrap();
+        assert!(drawn.has_wasi && drawn.text.contains("import w4si:random/random@0.2.11;"), "{}", drawn.text);
+        let drawn = world(Language::JavaScript, &["executor"], wasi(json!({ "random": true }))).unwrap();
+        assert!(!drawn.has_wasi && drawn.random.is_some());
         let clocks = wasi(json!({ "clocks": true }));
         assert_eq!(world(Language::Python, &["executor"], clocks.clone()), Err("language-half-wasi"));
         assert!(world(Language::JavaScript, &["executor"], clocks).unwrap().has_wasi);

@@ -7,7 +7,8 @@ pub struct PlansAndMends;
 
 impl Reflector for PlansAndMends {
     fn reflect(cycle: Cycle) -> Result<Vec<NewTask>, Failure> {
-        let named = cycle.goal.split_whitespace().filter(|word| word.ends_with(".txt"));
+        let goal = cycle.goal.unwrap_or_default();
+        let named = goal.split_whitespace().filter(|word| word.ends_with(".txt"));
         let mut phases: Vec<NewTask> = Vec::new();
         for (nth, file) in (1..).zip(named) {
             let before = phases.last().and_then(|phase| phase.id.clone());

@@ -14,22 +14,27 @@ def call(function, *arguments):
     log._begin()
     try:
         return function(*arguments)
-    except Failure as failure:
-        raise Err(types.Failure(failure.message, failure.retriable)) from None
-    except Err as error:
-        if isinstance(error.value, types.Failure):
-            raise
-        denied = type(error.value).__name__.removeprefix("Error_").lower()
-        said = getattr(error.value, "value", None)
-        message = f"the host said {denied}" + (f": {said}" if said is not None else "")
-        raise _failure(message, error, retriable=denied == "unavailable") from None
     except BaseException as error:
-        text = str(error)
-        name = type(error).__name__
-        retriable = getattr(error, "retriable", False) is True
-        raise _failure(f"{name}: {text}" if text else name, error, retriable) from None
+        raise failed(error) from None
     finally:
         log._end()
+
+
+def failed(error: BaseException) -> Err:
+    """The failure that it becomes; what nobody threw on purpose is logged with its places."""
+    if isinstance(error, Failure):
+        return Err(types.Failure(error.message, error.retriable))
+    if isinstance(error, Err):
+        if isinstance(error.value, types.Failure):
+            return error
+        word = type(error.value).__name__.removeprefix("Error_").lower()
+        said = getattr(error.value, "value", None)
+        message = f"the host said {word}" + (f": {said}" if said is not None else "")
+        return _failure(message, error, retriable=word == "unavailable")
+    text = str(error)
+    name = type(error).__name__
+    retriable = getattr(error, "retriable", False) is True
+    return _failure(f"{name}: {text}" if text else name, error, retriable)
 
 
 def _failure(message: str, error: BaseException, retriable: bool = False) -> Err:
@@ -52,4 +57,4 @@ def _places(error: BaseException) -> list[str]:
     return places
 
 
-__all__ = ["call"]
+__all__ = ["call", "failed"]

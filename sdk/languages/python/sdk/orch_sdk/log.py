@@ -1,10 +1,13 @@
 """Lines for the host's log, with the permission `log`; without it they are dropped.
 
-`print` writes lines at `info`, what is printed to `sys.stderr` at `warn`. While the plugin is built both go to the terminal.
+`print` writes lines at `info`, what is printed to `sys.stderr` at `warn`, `logging` each record at its level. While the plugin is built both go to the terminal.
 """
 
 import io
+import logging
 import sys
+
+from orch_sdk import _machine
 
 try:
     from wit_world.imports import log as _host
@@ -58,8 +61,30 @@ class _Lines(io.TextIOBase):
 _out, _err = _Lines(info), _Lines(warn)
 
 
+class _Handler(logging.Handler):
+    """`logging` of the standard library: its levels are those of the log, `CRITICAL` is `error`."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        is_at_least = record.levelno.__ge__
+        write = (
+            error
+            if is_at_least(logging.ERROR)
+            else warn
+            if is_at_least(logging.WARNING)
+            else info
+            if is_at_least(logging.INFO)
+            else debug
+        )
+        for line in self.format(record).split("\n"):
+            write(line)
+
+
+logging.basicConfig(level=logging.DEBUG, handlers=[_Handler()], format="%(message)s")
+
+
 def _begin() -> None:
     sys.stdout, sys.stderr = _out, _err
+    _machine.begin()
 
 
 def _end() -> None:
