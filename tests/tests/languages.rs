@@ -10,7 +10,7 @@ use std::process::{Command, Output};
 
 use orch_journal::Event;
 use orch_plugin::language::{Language, ROLES};
-use orch_tests::{Workspace, binary, err, out, packages, root};
+use orch_tests::{Workspace, binary, err, left_out, out, packages, root};
 use orch_trust::manifest::Role;
 use serde_json::json;
 
@@ -54,7 +54,10 @@ def execute(task, attempt):
 /// The cache that `cargo xtask test` filled; none on a machine without the language.
 fn cache(language: Language) -> Option<PathBuf> {
     let program = if language == Language::Python { "python3" } else { "npm" };
-    Command::new(program).arg("--version").output().ok()?;
+    if Command::new(program).arg("--version").output().is_err() {
+        left_out::say(&format!("{}: there is no `{program}`", language.as_str()));
+        return None;
+    }
     let cache = root().join("target/languages");
     assert!(cache.is_dir(), "`{}` is missing: run `cargo xtask test`", cache.display());
     Some(cache)
@@ -167,7 +170,7 @@ fn a_plugin_in_javascript_goes_from_nothing_to_a_run_beside_rust() {
 
 #[test]
 fn a_plugin_in_python_goes_from_nothing_to_a_run_beside_rust() {
-    if std::env::var_os("ORCH_TEST_FULL").is_none() {
+    if !left_out::is_full("certification and a run in Python") {
         // What is short of it: the template is built, and its component has the form that hosts ask for.
         return builds_python();
     }
@@ -281,7 +284,7 @@ def execute(task, attempt):
 
 #[test]
 fn a_plugin_in_another_language_asks_by_http_with_a_secret_and_within_its_rules() {
-    let full = std::env::var_os("ORCH_TEST_FULL").is_some();
+    let full = left_out::is_full("Python");
     let languages = [
         (Language::JavaScript, ASKS_JAVASCRIPT, "HTTP-request-denied", true),
         (Language::Python, ASKS_PYTHON, "HttpRequestDenied", full),
@@ -327,7 +330,7 @@ const DENIED: [&str; 1] = [
 /// `cargo xtask test --full`, and without it the one whose export is a resource.
 #[test]
 fn a_plugin_of_each_role_begins_with_a_template_that_holds_its_cases() {
-    let full = std::env::var_os("ORCH_TEST_FULL").is_some();
+    let full = left_out::is_full("all roles in Python, all but one in JavaScript");
     for language in Language::ALL {
         let Some(cache) = cache(language) else { continue };
         let roles = match (full, language) {
