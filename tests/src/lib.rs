@@ -20,6 +20,7 @@ pub mod defect;
 pub mod hears;
 pub mod isolated;
 pub mod kill;
+pub mod left_out;
 pub mod manifest_readers;
 pub mod newcomer;
 pub mod random;

@@ -3,10 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail loudly")]
 
 mod coder;
+mod obeyed;
 mod replayed;
 
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Command;
 
 use orch_journal::Event;
@@ -14,7 +16,7 @@ use orch_journal::event::Ending;
 use orch_tests::chats::Chats;
 use orch_tests::isolated::Bench;
 use orch_tests::kill::{self, Moment};
-use orch_tests::random::Random;
+use orch_tests::random::{Random, fresh_seed};
 use orch_tests::{err, out, root};
 use serde_json::Value;
 
@@ -223,6 +225,17 @@ fn a_goal_becomes_commits_that_pass_the_projects_tests_with_a_model_that_was_wro
     let first = sent.iter().position(|body| told(&body)).unwrap();
     assert!(sent[first].contains("return a // b"), "the diff of what was not kept: {}", sent[first]);
     assert!(first > 2 && sent[first - 1].contains("one place changed"), "{}", sent[first - 1]);
+    project.is_taken_in();
+}
+
+/// Names, numbers, the failing line and its place are other ones in each run of the tests.
+#[test]
+fn a_goal_is_reached_in_a_project_that_nobody_has_seen() {
+    let project = Project::new(fresh_seed(), no_orders);
+    assert!(!project.tests_pass());
+    project.bench.0.run(&["--goal", &project.goal], 0);
+    project.is_reached();
+    project.sent();
     project.is_taken_in();
 }
 

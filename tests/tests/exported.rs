@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use orch_journal::Event;
 use orch_tests::isolated::Bench;
-use orch_tests::{err, out};
+use orch_tests::{err, left_out, out};
 use serde_json::Value;
 
 /// Says which elements there are and what is wrong: what is not closed in its order, what runs, what leads elsewhere.
@@ -121,7 +121,7 @@ print(json.dumps(count))
 /// Only in `cargo xtask test --full`: Debian's `chromium` is 380 MB with all that it needs.
 #[test]
 fn a_browser_shows_an_exported_page_as_it_is_meant_and_runs_nothing_of_it() {
-    if std::env::var_os("ORCH_TEST_FULL").is_none() {
+    if !left_out::is_full("all of it: a browser") {
         return;
     }
     let hostile = "<script>document.title='run'</script><img src=x onerror=document.title='run'>";

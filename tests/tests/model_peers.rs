@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail loudly")]
 
 mod aimock;
+mod litellm;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -262,7 +262,7 @@ embed = {{ models = ["*"], bytes = 8388608 }}
 [plugins."demo/provider-retrieve".allow]
 log = {{}}
 embed = {{ models = ["vectors"], bytes = 65536 }}
-vectors = {{ read = ["code"] }}
+vectors = {{ read = ["code", "documents"] }}
 [plugins."demo/provider-retrieve".provide]
 retrieve = {{ collections = ["*"] }}
 

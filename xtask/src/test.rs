@@ -3,9 +3,13 @@
 //! Clippy has no step of its own: it would check all that we depend on a second time (docs/decisions/0064).
 //! Invariant: whatever fails, a table of what each step took comes last.
 
+use std::collections::BTreeSet;
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
+
+use anyhow::Context;
 
 use crate::{debian, deny, examples, languages, node, packages, python, second_verifier, step, tidy};
 
@@ -42,6 +46,9 @@ fn all(root: &Path, full: bool, times: &mut Times) -> anyhow::Result<()> {
         python::prepare(root, "models")?;
         node::prepare(root, "aimock")
     })?;
+    if full {
+        times.step("a proxy between formats of models", || python::prepare(root, "litellm"))?;
+    }
     times.step("a stand-in of Slack", || node::prepare(root, "slack"))?;
     times.step("a registry of Debian", || debian::prepare(root, "registry", full))?;
     times.step("toolchains of other languages", || languages::prepare(root))?;
@@ -56,11 +63,28 @@ fn all(root: &Path, full: bool, times: &mut Times) -> anyhow::Result<()> {
     times.compiling("programs of the tests, read by clippy", || {
         step::run("programs of the tests", step::reading_cargo(root).args(test).arg("--no-run"))
     })?;
+    let left_out = root.join("target/left-out.txt");
+    fs::write(&left_out, "").context("cannot begin `target/left-out.txt`")?;
     times.step("tests", || {
         let mut tests = step::reading_cargo(root);
         tests.args(test).envs(full.then_some((FULL, "1"))).env("RUST_TEST_THREADS", at_once().to_string());
         step::run_within(TESTS_MAX, "tests", &mut tests)
-    })
+    })?;
+    let said = fs::read_to_string(&left_out).context("cannot read `target/left-out.txt`")?;
+    print!("{}", left_out_of(&said));
+    Ok(())
+}
+
+/// What tests wrote down that they did not look at (`tests/src/left_out.rs`), each once.
+fn left_out_of(said: &str) -> String {
+    let lines: BTreeSet<&str> = said.lines().collect();
+    match lines.len() {
+        0 => "nothing was left out\n".to_owned(),
+        count => {
+            let lines: String = lines.iter().map(|line| format!("   {line}\n")).collect();
+            format!("{count} left out, by tests that passed:\n{lines}")
+        }
+    }
 }
 
 /// How many tests run at once: one more than there are processors, because most of them wait for a program half of
@@ -125,6 +149,13 @@ impl Times {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_left_out_is_said_once_and_nothing_is_said_too() {
+        assert_eq!(left_out_of(""), "nothing was left out\n");
+        let said = left_out_of("b: Python\na: a browser\nb: Python\n");
+        assert_eq!(said, "2 left out, by tests that passed:\n   a: a browser\n   b: Python\n");
+    }
 
     #[test]
     fn the_table_has_the_step_that_failed_and_sums() {

@@ -186,3 +186,11 @@ pub const MODELS: &[Embedded] = files!("sdk/templates/models":
     "plugin.json",
     "src/lib.rs",
 );
+
+/// Files of the template `documents`, to be filled in.
+pub const DOCUMENTS: &[Embedded] = files!("sdk/templates/documents":
+    "cases/odd.json",
+    "cases/sections.json",
+    "plugin.json",
+    "src/lib.rs",
+);

@@ -24,11 +24,13 @@ pub enum Template {
     Agent,
     /// A provider of models.
     Models,
+    /// An executor that reads documents of one kind.
+    Documents,
 }
 
 impl Template {
     /// Those of no role alone.
-    pub const MORE: [Self; 2] = [Self::Agent, Self::Models];
+    pub const MORE: [Self; 3] = [Self::Agent, Self::Models, Self::Documents];
 
     /// As it is asked for.
     pub fn as_str(self) -> &'static str {
@@ -36,6 +38,7 @@ impl Template {
             Self::Role(role) => role.as_str(),
             Self::Agent => "agent",
             Self::Models => "models",
+            Self::Documents => "documents",
         }
     }
 
@@ -43,7 +46,7 @@ impl Template {
     pub fn role(self) -> Role {
         match self {
             Self::Role(role) => role,
-            Self::Agent => Role::Executor,
+            Self::Agent | Self::Documents => Role::Executor,
             Self::Models => Role::Provider,
         }
     }
@@ -54,6 +57,7 @@ impl Template {
             Self::Role(role) => carried::role(role),
             Self::Agent => carried::AGENT,
             Self::Models => carried::MODELS,
+            Self::Documents => carried::DOCUMENTS,
         }
     }
 
@@ -68,6 +72,10 @@ impl Template {
             Self::Models => {
                 "Change `question`, and the server is asked in another way. The operator's `models.toml` names its models and says where they are."
             }
+            Self::Documents => {
+                "Change `takes` and `sections`, and other files become other passages. Bind `demo/provider-retrieve`, allowed to read the collection \
+                 `documents`, and plugins with `retrieve` find them; `orch-host search --collection documents` does for people."
+            }
         }
     }
 
@@ -75,7 +83,7 @@ impl Template {
     pub fn bind(self) -> String {
         match self {
             Self::Models => "providers:\n  llm: {{id}}".to_owned(),
-            Self::Role(_) | Self::Agent => bind(self.role()),
+            Self::Role(_) | Self::Agent | Self::Documents => bind(self.role()),
         }
     }
 }

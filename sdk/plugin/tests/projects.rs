@@ -120,7 +120,7 @@ fn a_new_project_of_each_role_becomes_a_package_without_an_edit() {
 }
 
 #[test]
-fn an_agent_and_a_provider_of_models_hold_their_cases_without_an_edit() {
+fn an_agent_a_provider_of_models_and_a_reader_hold_their_cases_without_an_edit() {
     let folder = tempfile::tempdir().unwrap();
     for template in Template::MORE {
         let name = format!("begin-{}", template.as_str());
@@ -138,7 +138,11 @@ fn an_agent_and_a_provider_of_models_hold_their_cases_without_an_edit() {
 #[test]
 fn the_tests_of_a_new_project_have_a_host() {
     let folder = tempfile::tempdir().unwrap();
-    for (name, args) in [("greets", ["--role", "executor"]), ("asks", ["--template", "agent"])] {
+    for (name, args) in [
+        ("greets", ["--role", "executor"]),
+        ("asks", ["--template", "agent"]),
+        ("reads", ["--template", "documents"]),
+    ] {
         good(folder.path(), &[&["new", name], &args[..]].concat());
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.args(["test", "--offline", "--lib"]).current_dir(folder.path().join(name));

@@ -12,13 +12,16 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-use crate::{err, out, root};
+use crate::{err, left_out, out, root};
 
 fn unpacked() -> Option<PathBuf> {
     let folder = root().join("target/registry");
     let is_there = folder.join("made").exists();
     let must_be = std::env::var_os("ORCH_TEST_FULL").is_some();
     assert!(is_there || !must_be, "`{}` is missing: run `cargo xtask test --full`", folder.display());
+    if !is_there {
+        left_out::say("a registry of Debian, which cannot be had on this machine");
+    }
     is_there.then_some(folder)
 }
 

@@ -41,9 +41,10 @@ pub(super) fn answer(question: &Value) -> Result<Said, String> {
                 .iter()
                 .filter(|done| !obeyed.contains(&(done.tool.clone(), done.arguments.clone())));
             let own: Vec<Done> = own.cloned().collect();
-            match talk.task.contains("Add `") {
-                true => talk.add(&own)?,
-                false => talk.mend(&own)?,
+            match &talk.task {
+                task if task.contains("Look at `") => talk.look(&own)?,
+                task if task.contains("Add `") => talk.add(&own)?,
+                _ => talk.mend(&own)?,
             }
         }
     };
@@ -182,6 +183,15 @@ impl Talk {
             }
             [_, _, write] if write.tool == "write" => Ok(run_tests()),
             [.., run] if run.tool == "run" => self.judged(Some(run), "added it with a test"),
+            _ => Err("what now?".to_owned()),
+        }
+    }
+
+    /// Reads the file that it was told to look at, and that is all.
+    fn look(&self, done: &[Done]) -> Result<(String, Value), String> {
+        match done {
+            [] => Ok(("read".to_owned(), json!({"path": between(&self.task, "Look at `", "`")?}))),
+            [_] => finish("looked at it"),
             _ => Err("what now?".to_owned()),
         }
     }

@@ -2,6 +2,8 @@
 //!
 //! Not here: where it comes from (`tests/aimock/package-lock.json`, `xtask/src/node.rs`), what it fails with (`aimock.mjs`).
 
+use orch_tests::left_out;
+
 use super::*;
 
 /// The server behind TLS, until it is dropped.
@@ -17,6 +19,7 @@ impl Aimock {
         if !package.is_dir() {
             let npm = Command::new("npm").arg("--version").output();
             assert!(npm.is_err(), "`{}` is missing: run `cargo xtask test`", package.display());
+            left_out::say("all of it: there is no Node.js");
             return None;
         }
         let script = folder.join("aimock.mjs");

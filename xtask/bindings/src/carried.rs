@@ -15,7 +15,7 @@ use orch_trust::manifest::Role;
 /// Where the text belongs in the checkout.
 pub(crate) const PATH: &str = "sdk/plugin/src/carried.rs";
 /// Templates of no role alone.
-const MORE: [(&str, &str); 2] = [("AGENT", "agent"), ("MODELS", "models")];
+const MORE: [(&str, &str); 3] = [("AGENT", "agent"), ("MODELS", "models"), ("DOCUMENTS", "documents")];
 const HEADER: &str = r#"//! Files that new projects get, by their paths there.
 //!
 //! In -> out: [`Role`] -> texts of files.

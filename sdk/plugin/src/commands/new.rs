@@ -20,7 +20,7 @@ pub(crate) struct NewArguments {
     /// What it exports
     #[arg(long, value_parser = roles(), required_unless_present = "template")]
     role: Option<Role>,
-    /// What it begins with, in the place of a role: an agent (an executor that lets a model work), or models (a provider of them)
+    /// What it begins with, in the place of a role: an agent (an executor that lets a model work), models (a provider of them), or documents (an executor that reads files of a kind)
     #[arg(long, value_parser = templates(), conflicts_with = "role")]
     template: Option<Template>,
     /// What it is written in
