@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use orch_journal::Event;
-use orch_plugin::language::{Language, ROLES};
+use orch_plugin::language::Language;
 use orch_tests::{Workspace, binary, err, left_out, out, packages, root};
 use orch_trust::manifest::Role;
 

@@ -4,7 +4,7 @@
 use std::fs;
 
 use orch_plugin::language::Language;
-use orch_tests::{Workspace, err, out};
+use orch_tests::{Workspace, err, left_out, out};
 use serde_json::json;
 
 use super::{Author, cache, certifies};
@@ -41,7 +41,7 @@ def execute(task, attempt):
 
 #[test]
 fn a_plugin_in_another_language_asks_by_http_with_a_secret_a_clock_and_within_its_rules() {
-    let full = std::env::var_os("ORCH_TEST_FULL").is_some();
+    let full = left_out::is_full("the same in Python");
     let languages = [
         (Language::JavaScript, ASKS_JAVASCRIPT, "HTTP-request-denied", true),
         (Language::Python, ASKS_PYTHON, "HttpRequestDenied", full),
@@ -129,7 +129,7 @@ def execute(task, attempt):
 
 #[test]
 fn authors_find_what_they_expect_or_are_told_what_to_write() {
-    let full = std::env::var_os("ORCH_TEST_FULL").is_some();
+    let full = left_out::is_full("the same in Python");
     let languages = [
         (
             Language::JavaScript,
@@ -207,7 +207,7 @@ def handle(request: Request) -> Response:
 
 #[test]
 fn a_service_in_another_language_answers_and_keeps_its_faults_to_the_log() {
-    let full = std::env::var_os("ORCH_TEST_FULL").is_some();
+    let full = left_out::is_full("the same in Python");
     let languages =
         [(Language::JavaScript, SERVES_JAVASCRIPT, true), (Language::Python, SERVES_PYTHON, full)];
     for (language, source, _) in languages.into_iter().filter(|(.., plays)| *plays) {
