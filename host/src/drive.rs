@@ -45,6 +45,7 @@ pub mod reported;
 pub mod retry;
 pub mod roles;
 pub mod room;
+pub mod rules;
 pub mod run;
 pub mod standing;
 pub mod task_file;
@@ -145,7 +146,7 @@ async fn work(
         extend::take_asked(run, desk)?;
         run.announce_due(now_ms());
         sheet.look(run, &desk.roles)?;
-        standing::look(run, desk)?;
+        take_rules(run, desk)?;
         let strict = desk.rules().is_strict();
         if sheet.is_stale(run) && sheet.until_checkpoint().is_zero() {
             sheet.save(run, desk, "checkpoint").await?;
@@ -472,4 +473,12 @@ fn executor_id(run: &Run, desk: &Desk, index: TaskIndex) -> Result<String, Drive
     let state = run.state();
     let Some(found) = state.tasks.get(index as usize) else { return Ok(String::new()) };
     Ok(desk.roles.executor(&found.task)?.id.clone())
+}
+
+/// Has the run go by the rules that stand from now on.
+fn take_rules(run: &mut Run, desk: &Desk) -> Result<(), DriveError> {
+    let Some(event) = desk.watches.as_ref().and_then(|watches| watches.look()) else { return Ok(()) };
+    run.held_to(desk.rules().backoff);
+    run.record(event)?;
+    Ok(())
 }

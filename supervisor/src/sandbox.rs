@@ -17,6 +17,7 @@ pub(crate) mod plan;
 pub(crate) mod rules;
 mod system;
 pub(crate) mod template;
+mod users;
 pub(crate) mod watch;
 
 use std::collections::BTreeSet;

@@ -22,7 +22,6 @@ use super::env::OF_SESSION;
 use super::error::DriveError;
 use super::marks::{Glance, Marks, Outcome};
 use super::run::Run;
-use super::words::unmarked_code;
 use crate::clock::now_ms;
 use crate::console::lines::some_of;
 
@@ -361,6 +360,14 @@ pub fn begin_mark(
     };
     running.spawn_blocking_on(look, &desk.guests);
     Ok(true)
+}
+
+/// Why a task is done again: what it made is not there, or what it read is not what it was.
+pub(super) fn unmarked_code(why: &str) -> &'static str {
+    match why.starts_with("input") {
+        true => "input-changed",
+        false => "output-missing",
+    }
 }
 
 /// Keeps what a task made. One that did not make what it says is done, and is done again the next time.

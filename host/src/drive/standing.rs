@@ -8,9 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use orch_journal::event::Event;
 
-use super::desk::{Desk, RunRules};
-use super::error::DriveError;
-use super::run::Run;
+use super::rules::RunRules;
 
 /// The rules of now.
 #[derive(Debug)]
@@ -34,15 +32,4 @@ impl Standing {
 pub trait Watches: Send + Sync {
     /// What became of a change since the last look, for the journal.
     fn look(&self) -> Option<Event>;
-}
-
-/// Has a run go by what stands from now on.
-///
-/// # Errors
-/// The journal takes no more events.
-pub fn look(run: &mut Run, desk: &Desk) -> Result<(), DriveError> {
-    let Some(event) = desk.watches.as_ref().and_then(|watches| watches.look()) else { return Ok(()) };
-    run.held_to(desk.rules().backoff);
-    run.record(event)?;
-    Ok(())
 }

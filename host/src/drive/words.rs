@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use super::back::{Back, Seen};
 use super::desk::Desk;
 use super::error::DriveError;
-use super::fresh::record_mark;
+use super::fresh::{record_mark, unmarked_code};
 use super::run::Run;
 
 /// Begins to look at what was said to be done, beside the loop.
@@ -71,14 +71,6 @@ pub fn keep_all(run: &mut Run, see: impl Fn(&Task) -> Result<Mark, String>) -> R
         }
     }
     Ok(())
-}
-
-/// Why a task is done again: what it made is not there, or what it read is not what it was.
-pub(super) fn unmarked_code(why: &str) -> &'static str {
-    match why.starts_with("input") {
-        true => "input-changed",
-        false => "output-missing",
-    }
 }
 
 fn warn(run: &mut Run, task: TaskIndex, why: &str) -> Result<(), DriveError> {

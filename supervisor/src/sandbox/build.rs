@@ -13,8 +13,8 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
 use rustix::io::Errno;
 
-use super::divide::write;
 use super::plan::{NO_FILE, NO_FOLDER, Shown, Step};
+use super::users::write;
 
 /// Of `linux/mount.h`.
 const READ_ONLY: u64 = 1;

@@ -5,13 +5,12 @@
 //! Invariant: whoever is left in the process namespace dies with its first process, and that one with the supervisor.
 //! Not here: what the command does between its birth and its program (`launch.rs`).
 
-use std::ffi::{CStr, CString, c_int, c_void};
+use std::ffi::{CString, c_int, c_void};
 use std::io;
 use std::ptr;
 
-use rustix::process::{getegid, geteuid};
-
 use super::template::Template;
+use super::users::{map, of_this_user};
 use super::{Wall, Walls};
 
 /// For the first process: it has a copy of this process's memory, and calls the kernel only.
@@ -90,20 +89,6 @@ impl Division {
     }
 }
 
-/// Nobody but this process's user and group, as texts for [`map`].
-pub(super) fn of_this_user() -> io::Result<(CString, CString)> {
-    let (user, group) = (geteuid().as_raw(), getegid().as_raw());
-    Ok((CString::new(format!("{user} {user} 1"))?, CString::new(format!("{group} {group} 1"))?))
-}
-
-/// Who is there in a namespace of users that this process is the first of.
-pub(super) fn map(users: &CStr, groups: &CStr) -> io::Result<()> {
-    // Without this a user could leave a group that is kept out of something.
-    write(c"/proc/self/setgroups", c"deny")?;
-    write(c"/proc/self/gid_map", groups)?;
-    write(c"/proc/self/uid_map", users)
-}
-
 /// Of the rights that a namespace of users gives within it, none is left, and none comes back with a program.
 pub(crate) fn give_up_rights() -> io::Result<()> {
     /// `struct __user_cap_header_struct` and twice `struct __user_cap_data_struct` of the kernel.
@@ -174,21 +159,6 @@ fn raise_loopback() -> io::Result<()> {
         let raised = done(libc::ioctl(socket, libc::SIOCSIFFLAGS, &raw const request));
         libc::close(socket);
         raised
-    }
-}
-
-/// Nothing of this may allocate or leave a descriptor.
-pub(super) fn write(path: &CStr, text: &CStr) -> io::Result<()> {
-    // SAFETY: a NUL-terminated path, and a buffer of the length that is given; the descriptor is ours.
-    unsafe {
-        let file = libc::open(path.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC);
-        if file < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        let written = libc::write(file, text.as_ptr().cast(), text.count_bytes());
-        let outcome = if written < 0 { Err(io::Error::last_os_error()) } else { Ok(()) };
-        libc::close(file);
-        outcome
     }
 }
 

@@ -17,7 +17,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, WaitOptions, waitpid};
 
 use super::plan::{Plan, Step};
-use super::{Wall, build, divide};
+use super::{Wall, build, users};
 use crate::error::StartStep;
 
 /// Commands of one host differ little.
@@ -107,7 +107,7 @@ struct Making<'a> {
 }
 
 fn make(steps: &[Step], stack: *mut c_void) -> Result<Template, (StartStep, io::Error)> {
-    let (users, groups) = divide::of_this_user().map_err(|error| (StartStep::Namespaces, error))?;
+    let (users, groups) = users::of_this_user().map_err(|error| (StartStep::Namespaces, error))?;
     let making = Making { steps, users, groups, failure: Cell::new(None), made: Cell::new(None) };
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_FILES | libc::SIGCHLD;
     let into = libc::CLONE_NEWUSER | libc::CLONE_NEWNS;
@@ -148,7 +148,7 @@ extern "C" fn maker(making: *mut c_void) -> c_int {
 impl Making<'_> {
     fn begin(&self) -> Result<(), (StartStep, io::Error)> {
         let at = |step| move |error: io::Error| (step, error);
-        divide::map(&self.users, &self.groups).map_err(at(StartStep::Namespaces))?;
+        users::map(&self.users, &self.groups).map_err(at(StartStep::Namespaces))?;
         // While the machine's `/proc` is there.
         let open = |path: &str| File::open(path).map(OwnedFd::from).map_err(at(StartStep::Namespaces));
         let namespaces = [open("/proc/self/ns/user")?, open("/proc/self/ns/mnt")?];
