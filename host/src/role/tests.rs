@@ -32,7 +32,7 @@ fn reflector(count: u32) -> String {
         "",
         &format!(
             r#"(data (i32.const 600) "shell")
-            (func (export "orch:reflector/reflector@0.1.0#reflect") (param i32 i32 i32 i32 i32) (result i32)
+            (func (export "orch:reflector/reflector@0.2.0#reflect") (param i32 i32 i32 i32 i32 i32 i32) (result i32)
                 {tasks}
                 (i32.store (i32.const 4) (i32.const 2048)) (i32.store (i32.const 8) (i32.const {count}))
                 (i32.const 0))"#
