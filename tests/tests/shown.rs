@@ -98,7 +98,8 @@ fn who_does_not_read_keeps_no_host() {
     let mut host = workspace.command(&["run", "--output", "interleaved"]);
     let mut host = host.stdout(writer).stderr(std::process::Stdio::piped()).spawn().unwrap();
     let by = Instant::now() + Duration::from_secs(120);
-    while !out(&workspace.host(&["runs", "list"], 0)).contains("completed") {
+    let is_done = || out(&workspace.command(&["runs", "list"]).output().unwrap()).contains("completed");
+    while !is_done() {
         assert!(Instant::now() < by, "the run does not end");
         std::thread::sleep(Duration::from_millis(100));
     }

@@ -85,6 +85,8 @@ pub(super) fn take_in(
     let digest = incoming.bytes.manifest_digest().to_string();
     console.line(&format!("  manifest {digest}"));
     ask(operator, &manifest, &digest, change.as_ref(), incoming.question, consent, console)?;
+    // Before anything is kept: it is to name the package.
+    place.lock()?;
     let keeping = operator.keeping()?;
     let target = kept_at(operator, &manifest);
     let kept = keep::keep(incoming.bytes, &target)?;
@@ -92,6 +94,9 @@ pub(super) fn take_in(
     if finished.is_err() && kept == Kept::New {
         // Nobody approved it: the next one finds the place free.
         drop(fs::remove_dir_all(&target));
+        // The folders of its name and its namespace, where it was the only one.
+        let mut above = target.ancestors().skip(1).take(2);
+        while above.next().is_some_and(|folder| fs::remove_dir(folder).is_ok()) {}
     }
     finished?;
     let kept = if kept == Kept::New { "kept" } else { "kept before" };
