@@ -133,9 +133,10 @@ const ALONE: [(&str, Limit); 3] = [
     ("take_too_much_memory", Limit::Memory),
 ];
 
+static DISK_IN_MEMORY: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 async fn hostile(pool: &SupervisorPool, ground: &Ground, walls: &Walls, args: &[&str]) -> (Exit, String) {
     let outside = Outside::new(pool, ground).await;
-    // The room of a disk in memory, of which nobody else takes much.
     let found = rustix::fs::statvfs(&ground.workspace).unwrap();
     let room = found.f_bavail * found.f_frsize;
     let fill = (room / 2).min(FILL_BYTES_MAX);
@@ -178,6 +179,8 @@ pub(crate) async fn attempts(
     found.insert("make_a_file_outside".to_owned(), !ground.has_made_outside());
     found.insert("poison_a_cache".to_owned(), !ground.has_a_poisoned_cache());
     for (name, limit) in ALONE.into_iter().filter(|_| with_alone) {
+        // Nobody else takes or gives back room of the disk in memory: given up after what lies there is gone.
+        let _alone = DISK_IN_MEMORY.lock().await;
         let in_memory = hostile_ground_in(Path::new("/dev/shm"), user);
         let is_of_a_disk = limit == Limit::Room;
         let (ground, walls) = match is_of_a_disk {
