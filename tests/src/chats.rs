@@ -37,6 +37,15 @@ pub const WRITTEN: u64 = 20;
 
 impl Chats {
     pub fn serve(model: impl Fn(&Value) -> Result<Said, String> + Send + 'static) -> Self {
+        Self::telling(true, model)
+    }
+
+    /// One that never says what an answer used.
+    pub fn silent(model: impl Fn(&Value) -> Result<Said, String> + Send + 'static) -> Self {
+        Self::telling(false, model)
+    }
+
+    fn telling(usage: bool, model: impl Fn(&Value) -> Result<Said, String> + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let (heard, faults) = (Arc::<Mutex<Vec<Heard>>>::default(), Arc::<Mutex<Vec<String>>>::default());
@@ -50,9 +59,10 @@ impl Chats {
                     .map_err(|error| error.to_string())
                     .and_then(|question| model(&question));
                 let answer = match said {
-                    Ok(said) => {
-                        whole("200 OK\r\ncontent-type: text/event-stream", &pieces(said, &request.body))
-                    }
+                    Ok(said) => whole(
+                        "200 OK\r\ncontent-type: text/event-stream",
+                        &pieces(said, &request.body, usage),
+                    ),
                     Err(fault) => {
                         faults.lock().unwrap().push(format!("{fault}: {}", request.head));
                         whole("500 Internal Server Error", "{}")
@@ -100,7 +110,7 @@ fn whole(head: &str, body: &str) -> String {
 }
 
 /// A call comes in three pieces, its arguments cut in the middle.
-fn pieces(said: Said, question: &str) -> String {
+fn pieces(said: Said, question: &str, usage: bool) -> String {
     let delta = |delta: Value| json!({ "id": "c", "model": "m-2026", "choices": [{ "delta": delta }] });
     let call = |part: Value| delta(json!({ "tool_calls": [part] }));
     let (mut sent, reason) = match said {
@@ -116,7 +126,9 @@ fn pieces(said: Said, question: &str) -> String {
     };
     let (read, written) = (question.len() / 4, WRITTEN);
     sent.push(json!({ "choices": [{ "delta": {}, "finish_reason": reason }] }));
-    sent.push(json!({ "choices": [], "usage": { "prompt_tokens": read, "completion_tokens": written } }));
+    if usage {
+        sent.push(json!({ "choices": [], "usage": { "prompt_tokens": read, "completion_tokens": written } }));
+    }
     let mut text: String = sent.iter().map(|piece| format!("data: {piece}\n\n")).collect();
     text.push_str("data: [DONE]\n\n");
     text

@@ -5,6 +5,7 @@
 mod coder;
 mod obeyed;
 mod replayed;
+mod untold;
 
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
@@ -44,6 +45,10 @@ struct Project {
 impl Project {
     /// `orders`: calls of tools that the module tells whoever reads it to make.
     fn new(seed: u64, orders: impl Fn(&Bench, u16) -> Vec<String>) -> Self {
+        Self::with(Chats::serve(coder::answer), seed, orders)
+    }
+
+    fn with(chats: Chats, seed: u64, orders: impl Fn(&Bench, u16) -> Vec<String>) -> Self {
         let mut random = Random(seed);
         let mut name = |prefix: &str| format!("{prefix}{:06x}", random.below(1 << 24));
         let (package, module, wrong, added) = (name("p"), name("m"), name("f"), name("g"));
@@ -56,7 +61,6 @@ impl Project {
             ("the sum", "[5, 70, 6] 81 [1] 1"),
         ][usize::try_from(random.below(3)).unwrap()];
         let bench = Bench::new("");
-        let chats = Chats::serve(coder::answer);
         let path = format!("{package}/{module}.py");
 
         let mut text = format!("\"\"\"Numbers of {package}.\"\"\"\n");

@@ -8,15 +8,19 @@ const GUEST: &str = "log = {}\nfiles = { write = [\"*.txt\"] }\ntasks = { add = 
 
 impl Project {
     /// One of a run that keeps texts.
-    fn recorded(seed: u64) -> Self {
-        let project = Self::new(seed, no_orders);
+    pub(super) fn recorded(seed: u64) -> Self {
+        Self::new(seed, no_orders).keeping_texts()
+    }
+
+    pub(super) fn keeping_texts(self) -> Self {
+        let project = self;
         let config = project.bench.0.read("config.yaml");
         project.bench.0.write("config.yaml", &format!("{config}record: full\n"));
         project.bench.git(&["commit", "--quiet", "--all", "--message=texts are kept"]);
         project
     }
 
-    fn replay(&self, run: &str, more: &[&str], exit: i32) -> String {
+    pub(super) fn replay(&self, run: &str, more: &[&str], exit: i32) -> String {
         // Whoever would start the provider would need its key.
         fs::write(self.bench.0.operator().join("key"), "").unwrap();
         let (asked, person) = (self.chats.heard().len(), self.bench.of_the_person());
