@@ -17,6 +17,7 @@ pub mod config;
 pub mod console;
 pub mod control;
 pub mod cut;
+pub mod development;
 pub mod drive;
 pub mod egress;
 pub mod engine;

@@ -18,7 +18,8 @@ use orch_journal::event::PluginPin;
 use orch_task::FileTask;
 use orch_task::keys::nearest;
 use orch_trust::admission::{Rules, Steps, explain};
-use orch_trust::certificate::{CERTIFIED_DAYS, LOCAL_DAYS};
+use orch_trust::authority::Level;
+use orch_trust::certificate::life_seconds;
 use orch_trust::evidence::{Admitted, Compilable, Trust};
 use orch_trust::freshness::Verdict as Freshness;
 use orch_trust::lock::Lock;
@@ -373,6 +374,9 @@ pub fn warnings_of(steps: &Steps, id: &str) -> Vec<String> {
     grace.into_iter().chain(notes).collect()
 }
 
+/// What every run of a host of development says.
+const DEVELOPMENT: &str = "this is a host of development: plugins that nobody certified run on it, and none of its runs says anything of them";
+
 /// Code and text of whatever a run begins under that its operator should know of.
 pub fn notices(operator: &Operator, admitted: &AdmittedPlugins) -> Vec<(&'static str, String)> {
     let added = format!("`{SIGNING_KEY_VARIABLE}` adds a publisher for the namespace `local/`");
@@ -380,17 +384,20 @@ pub fn notices(operator: &Operator, admitted: &AdmittedPlugins) -> Vec<(&'static
     let unprovided = admitted.unprovided.iter().map(|text| ("provider-missing", text.clone()));
     let is_off = operator.policy.sandbox.mode == SandboxMode::Off && admitted.starts_programs();
     let signing = operator.signing_key.then_some(("signing-key", added));
+    let development = operator.development.then(|| ("development", DEVELOPMENT.to_owned()));
     let unconfined = is_off.then(|| ("sandbox-off", sandbox::OFF.to_owned()));
-    signing.into_iter().chain(unconfined).chain(of_lists).chain(unprovided).collect()
+    development.into_iter().chain(signing).chain(unconfined).chain(of_lists).chain(unprovided).collect()
 }
 
 /// True in the last fifth of a certificate's life.
 pub(crate) fn is_ending(trust: Trust, until: UnixSeconds, now: UnixSeconds) -> bool {
-    let days = match trust {
-        Trust::Certified => CERTIFIED_DAYS,
-        _ => LOCAL_DAYS,
+    let life = match trust {
+        Trust::Certified => life_seconds(Level::Certified),
+        // It is certified anew for each run.
+        Trust::Development => return false,
+        _ => life_seconds(Level::Local),
     };
-    now.plus(days * UnixSeconds::DAY / 5) > until
+    now.plus(life / 5) > until
 }
 
 fn check_bindings(

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use orch_certify::issue::{WASMTIME, life_seconds, still_valid};
+use orch_certify::issue::{WASMTIME, still_valid};
 use orch_certify::statement;
 use orch_host::package;
 use orch_signer::key_file::{self, Form, Purpose};

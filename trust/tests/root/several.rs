@@ -184,6 +184,8 @@ fn a_certifiers_level_is_what_the_root_says() {
     assert_eq!(code(Level::Local), "certificate-level");
     // Of that level, and without the checks of it.
     assert_eq!(code(Level::Certified), "check-missing");
+    // No root speaks of plugins that are being written.
+    assert_eq!(code(Level::Development), "envelope-payload");
 }
 
 #[test]
