@@ -52,8 +52,12 @@ impl Development {
     pub fn open(home: &Path, ordinary: &Path, author: &Author) -> Result<Self, Fault> {
         let ordinary = Operator::look(ordinary)?;
         if ordinary.anchor.is_some() {
-            let what = format!("`{}` trusts by a root, which counts on no host of development", ordinary.home.display());
-            let hint = "say `--config-home DIR` of an ordinary host without one, made by `orch-host init --starter`";
+            let what = format!(
+                "`{}` trusts by a root, which counts on no host of development",
+                ordinary.home.display()
+            );
+            let hint =
+                "say `--config-home DIR` of an ordinary host without one, made by `orch-host init --starter`";
             return Err(place::input("development-under-root", Some(hint.to_owned()), what));
         }
         let operator = Operator::develop(home)?;

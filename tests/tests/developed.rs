@@ -150,7 +150,9 @@ fn each_edit_is_seen_in_a_run_of_the_workspaces_copy() {
     says(&round(), &["it could not be tried"]);
     author.edit("no such thing", "format!(\"hello, {description}\")");
     says(&round(), &["all is well"]);
-    author.workspace.write("tasks.yml", &format!("- {{id: alone, kind: {}, description: you}}\n", author.name));
+    author
+        .workspace
+        .write("tasks.yml", &format!("- {{id: alone, kind: {}, description: you}}\n", author.name));
     let other = round();
     says(&other, &["edited   tasks.yml", "done  alone", "hello, you", "tasks: 1 done"]);
     drop(lines);
@@ -185,6 +187,11 @@ fn nothing_of_a_host_of_development_counts_elsewhere() {
     };
     let line = format!("acme/{} 0.1.0  development", author.name);
     assert!(show(&["report"]).contains(&line), "{}", show(&["report"]));
+    let standing = show(&["status"]);
+    assert!(
+        standing.contains(&format!("development: nobody certified `acme/{}`", author.name)),
+        "{standing}"
+    );
     for shown in [show(&["report", "--format", "json"]), show(&["status", "--format", "json"])] {
         assert!(shown.contains("\"development\""), "{shown}");
     }

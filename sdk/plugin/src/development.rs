@@ -99,8 +99,13 @@ impl Bench {
     ) -> Result<Ran, Fault> {
         let manifest = &assembled.manifest;
         if manifest.id != self.id {
-            let what = format!("`plugin.json` says `{}`, and this host was made for `{}`", manifest.id, self.id);
-            return Err(place::input("development-id", Some("start `orch-plugin dev` again".to_owned()), what));
+            let what =
+                format!("`plugin.json` says `{}`, and this host was made for `{}`", manifest.id, self.id);
+            return Err(place::input(
+                "development-id",
+                Some("start `orch-plugin dev` again".to_owned()),
+                what,
+            ));
         }
         let copy = self.folder.join("workspace");
         workspace::copy(workspace, &copy, &self.folder)?;
@@ -210,7 +215,9 @@ mod tests {
         let stamp = "2026-12-01T03:00:00.000Z";
         assert_eq!(said(&format!("{stamp} info  acme/hello: a: b")).as_deref(), Some("info: a: b"));
         assert_eq!(said(&format!("{stamp} error acme/hello: panicked")).as_deref(), Some("error: panicked"));
-        for other in ["info  acme/hello-2: x", "info  acme/hell: x", "warn  orch-host: acme/hello: x", "", "info"] {
+        for other in
+            ["info  acme/hello-2: x", "info  acme/hell: x", "warn  orch-host: acme/hello: x", "", "info"]
+        {
             assert_eq!(said(&format!("{stamp} {other}")), None, "{other}");
         }
     }

@@ -112,7 +112,9 @@ pub enum OperatorError {
     DevelopmentBesideRoot { path: PathBuf },
     #[error("certifier `{key}` in `{path}` is for `development`, and this host is not one of development")]
     DevelopmentKey { path: PathBuf, key: KeyId },
-    #[error("`{path}` is the folder of a host of development, which runs tasks for its author and does nothing for others")]
+    #[error(
+        "`{path}` is the folder of a host of development, which runs tasks for its author and does nothing for others"
+    )]
     DevelopmentRunsOnly { path: PathBuf },
     #[error("another host holds `{path}`")]
     Locked { path: PathBuf },

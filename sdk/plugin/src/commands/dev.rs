@@ -110,7 +110,8 @@ fn run_in(
             bench.insert(Bench::open(&arguments.project, &assembled.manifest.id, &ordinary)?)
         }
     };
-    console.line(&console.paint(Tone::Faint, "development: a copy of the workspace, run on a host of its own"));
+    console
+        .line(&console.paint(Tone::Faint, "development: a copy of the workspace, run on a host of its own"));
     let ran = bench.run(assembled, workspace, &mut |line| console.line(&shown(line)))?;
     if ran.unshown > 0 {
         console.line(&format!("log      {} lines before these", ran.unshown));
