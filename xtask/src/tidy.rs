@@ -62,6 +62,7 @@ const PARTS: [&str; 47] = [
     "schemas",
     "git",
     "package",
+    "parallel",
     "regular_file",
     "whole_file",
     "console",
