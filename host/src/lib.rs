@@ -31,6 +31,7 @@ pub mod machine;
 pub mod manifest_schema;
 pub mod open_files;
 pub mod package;
+pub mod parallel;
 pub mod place;
 pub mod plugin_settings;
 pub mod plugins;

@@ -35,6 +35,7 @@ use crate::config::workspace::WorkspaceConfig;
 use crate::drive::offers::ExecutorOffer;
 use crate::engine::{CallError, CompileError, EngineError};
 use crate::package::{self, PackageError};
+use crate::parallel;
 use crate::plugin_settings;
 use crate::role::Binding;
 use crate::sandbox;
@@ -330,36 +331,53 @@ pub fn admit_bound(
     rules: &Rules,
     now: UnixSeconds,
 ) -> Result<AdmittedPlugins, PluginsError> {
+    let bound = workspace.roles.ids();
+    // Signatures and digests of all bytes: most of what a start takes.
+    let looked = parallel::map(&bound, |text| look_at(text, folders, rules, now));
     let (mut admitted, mut packages) = (BTreeMap::new(), BTreeMap::new());
     let (mut ending, mut warnings) = (Vec::new(), Vec::new());
-    for text in workspace.roles.ids() {
-        let id = PluginId::parse(&text).map_err(|_| PluginsError::NotAnId { found: text.clone() })?;
-        let found = versions(folders, &id);
-        let package = choose(&found, &id, rules)
-            .ok_or_else(|| PluginsError::NotFound { id: text.clone(), searched: folders.to_vec() })?;
-        let refused = |source: PackageError| PluginsError::Refused {
-            id: text.clone(),
-            folder: package.folder.clone(),
-            source: Box::new(source),
-        };
-        let bytes = read(package).map_err(refused)?;
-        let steps = explain(&bytes, rules, now);
-        let said = warnings_of(&steps, &text);
-        let one = steps.outcome.map_err(|(_, refusal)| refused(refusal.into()))?;
-        if let Some(until) = steps.valid_until.filter(|until| is_ending(one.trust(), *until, now)) {
+    for (text, looked) in bound.into_iter().zip(looked) {
+        let Looked { bytes, plugin, valid_until, said } = looked?;
+        if let Some(until) = valid_until.filter(|until| is_ending(plugin.trust(), *until, now)) {
             ending.push((text.clone(), until));
         }
         for warning in said {
             warnings.extend((!warnings.contains(&warning)).then_some(warning));
         }
         packages.insert(text.clone(), bytes);
-        admitted.insert(text, one);
+        admitted.insert(text, plugin);
     }
     check_bindings(workspace, &admitted)?;
     let provider_depth = providers::check(workspace, &admitted, &rules.policy)?;
     let settings = settings(workspace, &admitted)?;
     let unprovided = providers::missing(workspace, &admitted);
     Ok(AdmittedPlugins { by_id: admitted, packages, settings, ending, warnings, provider_depth, unprovided })
+}
+
+/// A plugin that may run.
+struct Looked {
+    bytes: PackageBytes,
+    plugin: Admitted,
+    valid_until: Option<UnixSeconds>,
+    said: Vec<String>,
+}
+
+/// The package of one id that is bound, read and judged.
+fn look_at(text: &str, folders: &[PathBuf], rules: &Rules, now: UnixSeconds) -> Result<Looked, PluginsError> {
+    let id = PluginId::parse(text).map_err(|_| PluginsError::NotAnId { found: text.to_owned() })?;
+    let found = versions(folders, &id);
+    let package = choose(&found, &id, rules)
+        .ok_or_else(|| PluginsError::NotFound { id: text.to_owned(), searched: folders.to_vec() })?;
+    let refused = |source: PackageError| PluginsError::Refused {
+        id: text.to_owned(),
+        folder: package.folder.clone(),
+        source: Box::new(source),
+    };
+    let bytes = read(package).map_err(refused)?;
+    let steps = explain(&bytes, rules, now);
+    let said = warnings_of(&steps, text);
+    let plugin = steps.outcome.map_err(|(_, refusal)| refused(refusal.into()))?;
+    Ok(Looked { bytes, plugin, valid_until: steps.valid_until, said })
 }
 
 /// What the trust root's lists say of a package that keeps nothing from running: every report says it too.

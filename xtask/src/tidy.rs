@@ -63,6 +63,7 @@ const PARTS: [&str; 48] = [
     "schemas",
     "git",
     "package",
+    "parallel",
     "regular_file",
     "whole_file",
     "console",
