@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use orch_host::config::operator;
 use orch_host::console::{Console, Tone, escape, shown};
 use orch_host::exit::{Exit, Outcome};
+use orch_host::place::Place;
 use orch_plugin::asked;
 use orch_plugin::case::{self, Answers, run};
 use orch_plugin::development::Bench;
@@ -49,6 +50,9 @@ pub(crate) fn run(arguments: &DevArguments, console: &Console) -> Outcome {
     if let Some(export) = &arguments.call {
         asked::call(export, &arguments.argument).map_err(fault)?;
         asked::host(&arguments.host).map_err(fault)?;
+    }
+    if let Some(workspace) = &arguments.workspace {
+        Place::of(workspace, Path::new(".orch"))?;
     }
     let mut bench = None;
     let folders: Vec<&Path> =
