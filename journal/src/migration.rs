@@ -18,6 +18,7 @@ pub(crate) const MIGRATIONS: &[&[&str]] = &[
     &[schema::PROJECTIONS_3],
     &[schema::PROJECTIONS_4],
     &[schema::PROJECTIONS_5],
+    &[schema::PROJECTIONS_6],
 ];
 
 /// Compares the file with its version's schema and brings it to the newest; gives the version that it had.
