@@ -45,6 +45,7 @@ use crate::drive::desk::RunRules;
 use crate::drive::env::EnvKey;
 use crate::drive::kv::{KvOverlay, KvValues};
 use crate::drive::marks::Marks;
+use crate::drive::measured::Measured;
 use crate::drive::own_files::OwnFiles;
 use crate::drive::purse;
 use crate::drive::roles::{Bound, Roles};
@@ -114,6 +115,8 @@ pub struct Holder {
     pub guests: Runtime,
     pub store: Store,
     pub kv: Arc<KvOverlay>,
+    /// What plugins measured.
+    pub measured: Arc<Measured>,
     pub vectors: Arc<Shelf>,
     pub marks: Arc<Marks>,
     marks_key: [u8; 32],
@@ -222,6 +225,7 @@ impl Holder {
         let (spent, workspace) = ((models, purse), &place.workspace);
         let providers = drive::providers::of(&roles, &operator.policy, spent, workspace, guests.handle());
         let kv = Arc::new(KvOverlay::over(store.shared()));
+        let measured = Arc::new(Measured::of(place.state.clone(), guests.handle().clone()));
         let (folder, marks_key) = (place.workspace.clone(), operator.secret.key(KeyUse::Marks));
         let marks = Marks::over(store.shared(), folder, marks_key, &place.state, task_file);
         let marks = Arc::new(marks);
@@ -282,6 +286,7 @@ impl Holder {
             guests,
             store,
             kv,
+            measured,
             vectors: Arc::new(Shelf::beside(&place.state)),
             marks,
             marks_key,

@@ -16,6 +16,7 @@ pub(crate) const MIGRATIONS: &[&[&str]] = &[
     &[schema::PROJECTIONS_3],
     &[schema::PROJECTIONS_4],
     &[schema::PROJECTIONS_5],
+    &[schema::PROJECTIONS_6],
 ];
 
 /// What the newest version has, as [`expected`] makes it: nearly every store is compared with it, at each start of a program.

@@ -1,3 +1,5 @@
+index metrics_by_name metrics CREATE INDEX metrics_by_name ON metrics (name, position, nth)
+
 table acts acts CREATE TABLE acts (
   stream TEXT NOT NULL,
   seq INTEGER NOT NULL,
@@ -106,11 +108,15 @@ table manual_interventions manual_interventions CREATE TABLE manual_intervention
 table metrics metrics CREATE TABLE metrics (
   id TEXT NOT NULL PRIMARY KEY,
   run_id TEXT NOT NULL REFERENCES runs(id),
+  phase_id TEXT REFERENCES phases(id),
   plugin TEXT NOT NULL,
   name TEXT NOT NULL,
   value REAL NOT NULL,
   unit TEXT NOT NULL,
-  attributes TEXT NOT NULL
+  attributes TEXT NOT NULL,
+  recorded_at TEXT NOT NULL,
+  position INTEGER NOT NULL,
+  nth INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID
 
 table phases phases CREATE TABLE phases (

@@ -3,7 +3,7 @@
 //! In -> out: state folder -> [`Reader`]; run ids, task places -> events and rows.
 //! Invariant: only what is committed is seen, and nothing is changed.
 //! Not here: whether the chain is whole and ours (`events.rs`, `verify.rs`), values of this moment's run that are
-//! accepted and not committed (the loop keeps those).
+//! accepted and not committed (the loop keeps those), what plugins measured (`metrics.rs`).
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ use crate::event::{AskedAct, AskedTask, Event, Mark, TaskIndex, WORKSPACE_STREAM
 use crate::events::{self, Events};
 use crate::place;
 use crate::projection::RunNames;
-use crate::rows::{AttemptRow, FindingRow, InterventionRow, Known, MetricRow, RunRow, TaskRow, plain_name};
+use crate::rows::{AttemptRow, FindingRow, InterventionRow, Known, RunRow, TaskRow, plain_name};
 use crate::state::RunState;
 
 /// As many keys as one answer of `orch:kv` has.
@@ -267,16 +267,6 @@ impl Reader {
         self.rows(sql, [from, to], finding_row)
     }
 
-    /// Metrics of a run, in the order in which they were made.
-    pub fn metrics(&self, run: &str) -> Result<Vec<MetricRow>, StoreError> {
-        let (from, to) = of_run(run);
-        self.rows(
-            "SELECT * FROM metrics WHERE id >= ?1 AND id < ?2 ORDER BY length(id), id",
-            [from, to],
-            metric_row,
-        )
-    }
-
     /// What attempts of a run made, in order.
     pub fn artifacts(&self, run: &str) -> Result<Vec<ArtifactRow>, StoreError> {
         let (from, to) = of_run(run);
@@ -388,7 +378,7 @@ impl Reader {
         Ok(mark.flatten().and_then(|mark| serde_json::from_str(&mark).ok()))
     }
 
-    fn rows<T>(
+    pub(crate) fn rows<T>(
         &self,
         sql: &str,
         values: impl Params,
@@ -403,7 +393,7 @@ fn names(run: &str) -> RunNames {
 }
 
 /// First id and end of the ids of a run's rows.
-fn of_run(run: &str) -> (String, String) {
+pub(crate) fn of_run(run: &str) -> (String, String) {
     let key = run_key(run);
     (format!("{key}-"), format!("{key}."))
 }
@@ -421,7 +411,7 @@ fn run_row(row: &Row<'_>) -> Result<RunRow, rusqlite::Error> {
 }
 
 /// What a column has as JSON; what cannot be read is no empty value.
-fn of_json<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> Result<T, rusqlite::Error> {
+pub(crate) fn of_json<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> Result<T, rusqlite::Error> {
     let text: String = row.get(column)?;
     serde_json::from_str(&text).map_err(|error| {
         let (place, text) = (row.as_ref().column_index(column).unwrap_or(0), rusqlite::types::Type::Text);
@@ -468,16 +458,6 @@ fn finding_row(row: &Row<'_>) -> Result<FindingRow, rusqlite::Error> {
         resolved: row.get("resolved")?,
         plugin: row.get("plugin")?,
         task: row.get("task")?,
-    })
-}
-
-fn metric_row(row: &Row<'_>) -> Result<MetricRow, rusqlite::Error> {
-    Ok(MetricRow {
-        plugin: row.get("plugin")?,
-        name: row.get("name")?,
-        value: row.get("value")?,
-        unit: row.get("unit")?,
-        attributes: of_json(row, "attributes")?,
     })
 }
 

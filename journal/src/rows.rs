@@ -88,17 +88,6 @@ pub struct FindingRow {
     pub task: Option<String>,
 }
 
-/// A metric.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct MetricRow {
-    pub plugin: String,
-    pub name: String,
-    pub value: f64,
-    pub unit: String,
-    /// In the order in which the plugin gave them.
-    pub attributes: Vec<(String, String)>,
-}
-
 /// Something that a person has to decide, or has decided.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct InterventionRow {

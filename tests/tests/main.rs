@@ -48,6 +48,7 @@ mod languages;
 mod layers;
 mod lesser;
 mod manifests;
+mod measured;
 mod model_peers;
 mod modelled;
 mod models;
