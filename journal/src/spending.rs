@@ -3,7 +3,7 @@
 //! In -> out: intents with what was reserved, what became of them -> [`Spending`]: sums by run, by day, by provider and day.
 //! Units: tokens; millionths of the operator's currency; days in UTC, of the intent.
 //! Invariant: a question counts what was reserved for it until its end is known, and for ever where nobody saw the end or where
-//! whoever runs the model may have charged for it.
+//! whoever runs the model may have charged for it. Of an answer that does not say what it used the event has the most.
 //! Not here: what may be spent (`orch-host`'s `capability/purse.rs`).
 
 use std::collections::{BTreeMap, HashMap};
@@ -173,6 +173,7 @@ mod tests {
             input: 20,
             cached: 0,
             output: 10,
+            estimated: false,
             cost: Some(7),
             currency: "EUR".to_owned(),
         };

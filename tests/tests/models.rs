@@ -185,7 +185,7 @@ fn a_plugin_gets_vectors_by_the_provider_of_their_model_and_what_they_cost_is_re
         [
             ("demo/provider-openai", 1000, Some(500), None),
             ("demo/provider-openai", 0, None, Some("unavailable")),
-            ("demo/provider-embed-hash", 0, Some(0), None),
+            ("demo/provider-embed-hash", 2, Some(1), None),
         ]
     );
 }

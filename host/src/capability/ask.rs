@@ -34,10 +34,10 @@ impl<C> View<'_, C> {
         provider: &dyn Provider<Q, Lent>,
         question: Q,
     ) -> Result<Result<Q::Answer, Error>, GateClosed> {
-        self.ask_reserved(consumer, lent, provider, question, None).await
+        self.ask_reserved(consumer, lent, provider, question, None, |_| {}).await
     }
 
-    /// The same, with what was held back for it.
+    /// The same, with what was held back for it; `count` sees what was answered first. An answer that was kept was counted then.
     pub(super) async fn ask_reserved<Q: Provided>(
         &mut self,
         consumer: &str,
@@ -45,6 +45,7 @@ impl<C> View<'_, C> {
         provider: &dyn Provider<Q, Lent>,
         question: Q,
         reserved: Option<Reserved>,
+        count: impl FnOnce(&mut Q::Answer) + Send,
     ) -> Result<Result<Q::Answer, Error>, GateClosed> {
         let key = self.ledger.next_key();
         let asked = AskedProvider {
@@ -88,7 +89,10 @@ impl<C> View<'_, C> {
             Err(self.ledger.refuse(error, text))
         };
         let came = match answer {
-            Ok(answer) => Ok(answer),
+            Ok(mut answer) => {
+                count(&mut answer);
+                Ok(answer)
+            }
             Err(NoAnswer::Closed) => return Err(GateClosed),
             Err(NoAnswer::Failed(why)) => failed(Error::Unavailable, why),
             Err(NoAnswer::Refused(why)) => {

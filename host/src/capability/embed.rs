@@ -14,18 +14,17 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use orch_journal::event::ModelAnswer;
-use orch_journal::spending::Reserved;
 use orch_trust::interfaces::Import;
 use orch_trust::permission::{DomainName, EmbedPermission};
 use sha2::{Digest, Sha256};
 use wasmtime::component::Linker;
 
 pub use self::texts::{Answer, Model, Request, Target, Texts};
-use super::effect::EffectRecord;
 use super::environment::HostEnvironment;
 use super::lent::Lent;
 use super::llm::catalogue::Known;
-use super::llm::{ChatError, Usage, cost_of, denied, word};
+use super::llm::most::{Counted, Most};
+use super::llm::{ChatError, Usage, denied, word};
 use super::shape::{self, Capability, HasView, Holds, Opening, View};
 use super::trial::Watched;
 use crate::bindings::embed::{embed, shapes};
@@ -130,7 +129,8 @@ impl embed::Host for View<'_, Embed> {
         let target = Target { model: known.model.clone(), base_url: known.base_url.clone(), dimension };
         let question = Texts { target, request: Request { model: name, ..request } };
         let plugin = self.state.plugin.clone();
-        let reserved = most_of(&question.request, &known);
+        let most = most_of(&question.request, &known);
+        let reserved = most.reserved();
         if let Err(error) = self.take_turn(&plugin, &lent, DOMAIN, reserved).await {
             return Ok(Err(error));
         }
@@ -146,13 +146,18 @@ impl embed::Host for View<'_, Embed> {
             currency: lent.providers.models.currency.clone(),
             ..super::llm::nothing_answered()
         };
-        let answer = self.ask_reserved(&plugin, &lent, &*provider, question, Some(reserved)).await?;
+        let mut counted = None;
+        let count = |answer: &mut Result<Answer, ChatError>| {
+            if let Ok(answer) = answer {
+                let came = most.count(usage_of(answer), false);
+                answer.input = came.usage.input;
+                counted = Some(came);
+            }
+        };
+        let answer = self.ask_reserved(&plugin, &lent, &*provider, question, Some(reserved), count).await?;
         let asked = ModelAnswer { key: self.ledger.last_key(), ..asked };
-        let came = came(asked, &answer, &known);
-        lent.providers.purse.settle(&came);
-        lent.providers.purse.give_back(&plugin, DOMAIN, reserved, &came);
-        let record = EffectRecord::ModelAnswered { domain: DomainName::Embed, answer: Box::new(came) };
-        self.ledger.gate().record(record).await?;
+        let came = came(asked, &answer, most, counted);
+        self.record_answer(&plugin, &lent, DomainName::Embed, reserved, came).await?;
         Ok(match answer {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(self.told_of_model(provider.id(), error)),
@@ -163,22 +168,30 @@ impl embed::Host for View<'_, Embed> {
 
 impl shapes::Host for View<'_, Embed> {}
 
-/// What that may cost at most: no token has less than a byte, and what does not fit is not answered.
-fn most_of(request: &Request, known: &Known) -> Reserved {
-    let input = check::bytes(&request.texts).min(known.context_window.into());
-    Reserved { tokens: input, cost: known.price.map(|price| price.most(input, 0)) }
+/// What that may use at most: of each text what fits the window, and nothing is written.
+fn most_of(request: &Request, known: &Known) -> Most {
+    let window = u64::from(known.context_window);
+    let bytes = request.texts.iter().map(|text| (text.len() as u64).min(window)).sum();
+    Most { bytes, window: u64::MAX, output: 0, price: known.price }
 }
 
-/// What is recorded of an answer.
-fn came(asked: ModelAnswer, answer: &Result<Result<Answer, ChatError>, Error>, known: &Known) -> ModelAnswer {
+fn usage_of(answer: &Answer) -> Usage {
+    Usage { input: answer.input, cached: 0, output: 0 }
+}
+
+/// What is recorded of an answer. `counted`: what it counts; none: it was kept, and is as it was counted then.
+fn came(
+    asked: ModelAnswer,
+    answer: &Result<Result<Answer, ChatError>, Error>,
+    most: Most,
+    counted: Option<Counted>,
+) -> ModelAnswer {
     match answer {
         Ok(Ok(answer)) => ModelAnswer {
             answer: Some(digest_of_vectors(&answer.vectors)),
             answered_by: answer.model.clone(),
             id: answer.id.clone(),
-            input: answer.input,
-            cost: cost_of(known, &Usage { input: answer.input, cached: 0, output: 0 }),
-            ..asked
+            ..counted.unwrap_or_else(|| most.told(usage_of(answer))).of(asked)
         },
         Ok(Err(error)) => ModelAnswer { fault: Some(word(error).to_owned()), ..asked },
         Err(_) => ModelAnswer { fault: Some("no-answer".to_owned()), ..asked },

@@ -5,14 +5,15 @@
 //! budgets (`purse.rs`).
 //! Invariant: no provider is asked for a model that is not granted, nor for more tokens than that; nor for one that the operator
 //! does not let it serve.
-//! Not here: what may be asked (`llm/check.rs`), which models there are (`llm/catalogue.rs`), asking (`ask.rs`), the provider's
-//! side (`role/provider/llm.rs`).
+//! Not here: what may be asked (`llm/check.rs`), which models there are (`llm/catalogue.rs`), asking (`ask.rs`), what it may use
+//! (`llm/most.rs`), the provider's side (`role/provider/llm.rs`).
 
 pub mod backend;
 pub mod catalogue;
 pub mod chat;
 pub(crate) mod check;
 pub(crate) mod fake;
+pub(super) mod most;
 pub mod written;
 
 use std::num::NonZeroU32;
@@ -32,8 +33,9 @@ pub use self::chat::{
     Answer, Chat, ChatError, Format, Message, Model, Request, Said, StopReason, Target, Tool, ToolCall,
     ToolChoice, ToolResult, Usage,
 };
+use self::most::{Counted, Most};
 use self::written::{WrittenAnswer, WrittenRequest};
-use super::effect::EffectRecord;
+use super::effect::{EffectRecord, GateClosed};
 use super::environment::HostEnvironment;
 use super::lent::Lent;
 use super::notes::Notes;
@@ -52,6 +54,8 @@ const DOMAIN: &str = "llm";
 /// Codes of warnings: nine tenths of a budget are spent; a question was refused because all of it is.
 const BUDGET_LOW: &str = "model-budget-low";
 const BUDGET_SPENT: &str = "model-budget-spent";
+/// Of the warning that a server does not say what it used.
+const USAGE_UNTOLD: &str = "model-usage-untold";
 
 /// State of this capability in one store.
 pub struct Llm {
@@ -202,6 +206,30 @@ impl<C> View<'_, C> {
         }
     }
 
+    /// Counts what became of a question in the place of what was held back for it, and records it.
+    pub(super) async fn record_answer(
+        &mut self,
+        plugin: &str,
+        lent: &Lent,
+        domain: DomainName,
+        reserved: Reserved,
+        came: ModelAnswer,
+    ) -> Result<(), GateClosed> {
+        let purse = &lent.providers.purse;
+        purse.settle(&came);
+        purse.give_back(plugin, domain.as_str(), reserved, &came);
+        if came.estimated {
+            let ModelAnswer { provider, model, .. } = &came;
+            let text = format!(
+                "`{provider}` does not say all that `{model}` used: what is missing counts at its most in budgets and costs"
+            );
+            if purse.is_first(&lent.asking.run, &text) {
+                self.ledger.notes.take(Notes { warned: vec![(USAGE_UNTOLD, text)], ..Notes::default() });
+            }
+        }
+        self.ledger.gate().record(EffectRecord::ModelAnswered { domain, answer: Box::new(came) }).await
+    }
+
     /// What the guest is told of a provider's own error: its words are the operator's, but for what is wrong with the question.
     pub(super) fn told_of_model(&mut self, provider: &str, error: ChatError) -> ChatError {
         match error {
@@ -255,7 +283,8 @@ impl llm::Host for View<'_, Llm> {
         };
         let plugin = self.state.plugin.clone();
         let question_text = written::<WrittenRequest, _>(&question.request);
-        let reserved = most_of(&question.request, question_text.len(), &known);
+        let most = most_of(&question.request, question_text.len(), &known);
+        let reserved = most.reserved();
         if let Err(error) = self.take_turn(&plugin, &lent, DOMAIN, reserved).await {
             return Ok(Err(error));
         }
@@ -272,15 +301,17 @@ impl llm::Host for View<'_, Llm> {
             currency: lent.providers.models.currency.clone(),
             ..nothing_answered()
         };
-        let answer = self.ask_reserved(&plugin, &lent, &*provider, question, Some(reserved)).await?;
+        let mut counted = None;
+        let count = |answer: &mut Result<Answer, ChatError>| {
+            if let Ok(answer) = answer {
+                counted = Some(most.count_answer(answer));
+            }
+        };
+        let answer = self.ask_reserved(&plugin, &lent, &*provider, question, Some(reserved), count).await?;
         lent.deltas.over(provider.id());
         let asked = ModelAnswer { key: self.ledger.last_key(), ..asked };
-        let came = came(asked, &answer, &known);
-        lent.providers.purse.settle(&came);
-        lent.providers.purse.give_back(&plugin, DOMAIN, reserved, &came);
-        let answered = Box::new(came);
-        let record = EffectRecord::ModelAnswered { domain: DomainName::Llm, answer: answered };
-        self.ledger.gate().record(record).await?;
+        let came = came(asked, &answer, most, counted);
+        self.record_answer(&plugin, &lent, DomainName::Llm, reserved, came).await?;
         Ok(match answer {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(self.told_of_model(provider.id(), error)),
@@ -314,32 +345,29 @@ pub(super) fn nothing_answered() -> ModelAnswer {
         input: 0,
         cached: 0,
         output: 0,
+        estimated: false,
         cost: None,
         currency: String::new(),
     }
 }
 
-/// What is recorded of an answer.
-fn came(asked: ModelAnswer, answer: &Result<Result<Answer, ChatError>, Error>, known: &Known) -> ModelAnswer {
+/// What is recorded of an answer. `counted`: what it counts; none: it was kept, and is as it was counted then.
+fn came(
+    asked: ModelAnswer,
+    answer: &Result<Result<Answer, ChatError>, Error>,
+    most: Most,
+    counted: Option<Counted>,
+) -> ModelAnswer {
     match answer {
         Ok(Ok(answer)) => ModelAnswer {
             answer: Some(digest(&written::<WrittenAnswer, _>(answer))),
             answered_by: answer.model.clone(),
             id: answer.id.clone(),
-            input: answer.usage.input,
-            cached: answer.usage.cached,
-            output: answer.usage.output,
-            cost: cost_of(known, &answer.usage),
-            ..asked
+            ..counted.unwrap_or_else(|| most.told(answer.usage)).of(asked)
         },
         Ok(Err(error)) => ModelAnswer { fault: Some(word(error).to_owned()), ..asked },
         Err(_) => ModelAnswer { fault: Some("no-answer".to_owned()), ..asked },
     }
-}
-
-/// In millionths of the currency, if the operator gave a price.
-pub(super) fn cost_of(known: &Known, usage: &Usage) -> Option<u64> {
-    known.price.map(|price| price.cost(usage))
 }
 
 pub(super) fn word(error: &ChatError) -> &'static str {
@@ -363,13 +391,14 @@ fn digest(written: &[u8]) -> String {
     hex::encode(Sha256::digest(written))
 }
 
-/// What a question of so many bytes may cost at most: no token has less than a byte, and what does not fit is not answered.
-fn most_of(request: &Request, bytes: usize, known: &Known) -> Reserved {
-    let output = u64::from(request.max_tokens.unwrap_or(known.max_tokens));
-    let fits = u64::from(known.context_window).saturating_sub(output);
-    let input = u64::try_from(bytes).unwrap_or(u64::MAX).min(fits);
-    let cost = known.price.map(|price| price.most(input, output));
-    Reserved { tokens: input.saturating_add(output), cost }
+/// What a question of so many bytes may use at most.
+fn most_of(request: &Request, bytes: usize, known: &Known) -> Most {
+    Most {
+        bytes: u64::try_from(bytes).unwrap_or(u64::MAX),
+        window: known.context_window.into(),
+        output: request.max_tokens.unwrap_or(known.max_tokens).into(),
+        price: known.price,
+    }
 }
 
 pub(super) fn denied(error: Error) -> ChatError {

@@ -159,7 +159,7 @@ pub struct Purse {
 #[derive(Debug, Default)]
 struct State {
     spending: Spending,
-    /// Budgets that a warning was given about: run, day, its words.
+    /// Warnings that were given: run, day or 0, their words.
     warned: BTreeSet<(String, u64, String)>,
 }
 
@@ -273,6 +273,11 @@ impl Purse {
             currency: None,
         });
         money.into_iter().chain(tokens)
+    }
+
+    /// True the first time that a run's operator would hear this.
+    pub fn is_first(&self, run: &str, warning: &str) -> bool {
+        self.state().warned.insert((run.to_owned(), 0, warning.to_owned()))
     }
 
     /// Counts what a question used in the place of what was held back for it.

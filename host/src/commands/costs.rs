@@ -3,7 +3,7 @@
 //! In -> out: events of runs, what to group by -> [`Costs`]: a [`Row`] for each group.
 //! Units: tokens; millionths of a currency.
 //! Invariant: each question stands in one row once; one without a known end counts no tokens, and what it may have cost at most is
-//! said beside the sum, not in it.
+//! said beside the sum, not in it. What an answer does not say is in the sum at its most, and the row says how many such there are.
 //! Not here: what a budget makes of it (`orch-journal`'s `spending.rs`), how rows are shown (`metrics/cost.rs`, `report.rs`).
 
 use std::collections::{BTreeMap, HashMap};
@@ -57,6 +57,8 @@ pub struct Sum {
     pub unanswered: u64,
     /// Of those, the ones of which nobody saw the end.
     pub unseen: u64,
+    /// Those whose answer does not say all that it used: the rest counts at its most in what follows.
+    pub estimated: u64,
     pub input: u64,
     pub cached: u64,
     pub output: u64,
@@ -191,6 +193,7 @@ impl Costs {
             }
             return;
         }
+        sum.estimated += u64::from(answer.estimated);
         sum.input = sum.input.saturating_add(answer.input);
         sum.cached = sum.cached.saturating_add(answer.cached);
         sum.output = sum.output.saturating_add(answer.output);
@@ -218,10 +221,11 @@ impl Sum {
 
     /// Of several rows of one currency.
     pub fn join(&mut self, more: &Self) {
-        let Self { questions, unanswered, unseen, input, cached, output, cost, uncertain } = more;
+        let Self { questions, unanswered, unseen, estimated, input, cached, output, cost, uncertain } = more;
         self.questions += questions;
         self.unanswered += unanswered;
         self.unseen += unseen;
+        self.estimated += estimated;
         self.input = self.input.saturating_add(*input);
         self.cached = self.cached.saturating_add(*cached);
         self.output = self.output.saturating_add(*output);

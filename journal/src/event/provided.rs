@@ -73,6 +73,9 @@ pub struct ModelAnswer {
     pub input: u64,
     pub cached: u64,
     pub output: u64,
+    /// Nobody said at least one of them: it is the most that it can be.
+    #[serde(default, skip_serializing_if = "super::is_false")]
+    pub estimated: bool,
     /// In millionths of the currency; none: the model has no price.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<u64>,

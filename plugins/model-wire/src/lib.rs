@@ -9,10 +9,12 @@
 mod events;
 mod fault;
 mod pieces;
+mod usage;
 
 pub use events::Events;
 pub use fault::{of_error, of_status};
 pub use pieces::Pieces;
+pub use usage::tokens;
 
 use std::time::Duration;
 

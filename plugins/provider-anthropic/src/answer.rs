@@ -1,9 +1,9 @@
 //! An answer as Anthropic's messages have it, in pieces or whole.
 //!
 //! In -> out: a [`Body`] -> [`Answer`].
-//! Invariant: an answer that says no reason for its end was cut off, and is none.
+//! Invariant: an answer that says no reason for its end was cut off, and is none. What it does not say, or cannot have used, is 0.
 
-use model_wire::{Body, Pieces, broken, line};
+use model_wire::{Body, Pieces, broken, line, tokens};
 use orch_sdk::llm::{Answer, ChatError, StopReason, Usage};
 use serde::Deserialize;
 use serde_json::Value;
@@ -28,7 +28,7 @@ enum Event {
     MessageDelta {
         delta: End,
         #[serde(default)]
-        usage: WrittenUsage,
+        usage: Value,
     },
     MessageStop,
     /// Whole.
@@ -54,7 +54,7 @@ struct Start {
     #[serde(default)]
     model: String,
     #[serde(default)]
-    usage: WrittenUsage,
+    usage: Value,
 }
 
 #[derive(Deserialize)]
@@ -90,31 +90,32 @@ struct End {
     stop_reason: Option<String>,
 }
 
-/// What is there counts; the rest stays as it was said before.
-#[derive(Clone, Copy, Default, Deserialize)]
-#[serde(default)]
-struct WrittenUsage {
-    input_tokens: Option<u64>,
-    cache_creation_input_tokens: Option<u64>,
-    cache_read_input_tokens: Option<u64>,
-    output_tokens: Option<u64>,
+/// What was used, as far as it was said: at the beginning and, so far, at the end; nothing is used less by then.
+#[derive(Default)]
+struct Used {
+    /// From no cache.
+    fresh: u64,
+    made: u64,
+    cached: u64,
+    output: u64,
 }
 
-impl WrittenUsage {
-    fn update(&mut self, later: Self) {
-        self.input_tokens = later.input_tokens.or(self.input_tokens);
-        self.cache_creation_input_tokens =
-            later.cache_creation_input_tokens.or(self.cache_creation_input_tokens);
-        self.cache_read_input_tokens = later.cache_read_input_tokens.or(self.cache_read_input_tokens);
-        self.output_tokens = later.output_tokens.or(self.output_tokens);
+impl Used {
+    fn take(&mut self, usage: &Value) {
+        for (known, name) in [
+            (&mut self.fresh, "input_tokens"),
+            (&mut self.made, "cache_creation_input_tokens"),
+            (&mut self.cached, "cache_read_input_tokens"),
+            (&mut self.output, "output_tokens"),
+        ] {
+            *known = tokens(usage.get(name)).unwrap_or(0).max(*known);
+        }
     }
 
     /// What was written to a cache and read from one was read, too.
-    fn usage(self) -> Usage {
-        let cached = self.cache_read_input_tokens.unwrap_or(0);
-        let made = self.cache_creation_input_tokens.unwrap_or(0);
-        let input = self.input_tokens.unwrap_or(0).saturating_add(made).saturating_add(cached);
-        Usage { input, cached, output: self.output_tokens.unwrap_or(0) }
+    fn all(self) -> Usage {
+        let Self { fresh, made, cached, output } = self;
+        Usage { input: fresh + made + cached, cached, output }
     }
 }
 
@@ -124,7 +125,7 @@ struct Reading {
     pieces: Pieces,
     id: String,
     model: String,
-    usage: WrittenUsage,
+    usage: Used,
     finished: Option<String>,
 }
 
@@ -162,7 +163,7 @@ impl Reading {
                 self.pieces.call(index, "", "", &partial_json)?;
             }
             Event::MessageDelta { delta, usage } => {
-                self.usage.update(usage);
+                self.usage.take(&usage);
                 self.finished = delta.stop_reason.or(self.finished.take());
             }
             Event::MessageStop => return Ok(true),
@@ -189,7 +190,7 @@ impl Reading {
 
     fn start(&mut self, start: Start) {
         (self.id, self.model) = (start.id, start.model);
-        self.usage.update(start.usage);
+        self.usage.take(&start.usage);
     }
 
     fn part(&mut self, place: u64, part: Part) -> Result<(), ChatError> {
@@ -218,9 +219,43 @@ impl Reading {
         Ok(Answer {
             said: self.pieces.said()?,
             stop,
-            usage: self.usage.usage(),
+            usage: self.usage.all(),
             model: line(&self.model, MODEL_BYTES_MAX),
             id: line(&self.id, ID_BYTES_MAX),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn used(said: &[Value]) -> [u64; 3] {
+        let mut used = Used::default();
+        said.iter().for_each(|usage| used.take(usage));
+        let Usage { input, cached, output } = used.all();
+        [input, cached, output]
+    }
+
+    #[test]
+    fn the_end_adds_to_the_beginning_and_takes_nothing_from_it() {
+        let begins = json!({ "input_tokens": 9, "cache_read_input_tokens": 4, "cache_creation_input_tokens": 2, "output_tokens": 1 });
+        assert_eq!(used(&[begins.clone(), json!({ "output_tokens": 30 })]), [15, 4, 30]);
+        assert_eq!(used(&[begins.clone(), json!({ "input_tokens": 0, "output_tokens": 0 })]), [15, 4, 1]);
+        assert_eq!(used(&[begins, Value::Null]), [15, 4, 1]);
+    }
+
+    #[test]
+    fn an_answer_is_no_worse_for_what_it_says_of_its_usage() {
+        for usage in [json!(null), json!("none"), json!({ "input_tokens": -1, "output_tokens": 1e300 })] {
+            let whole = json!({
+                "type": "message", "content": [{ "type": "text", "text": "yes" }],
+                "stop_reason": "end_turn", "usage": usage,
+            });
+            let answer = read(Body::Whole(whole)).unwrap();
+            assert_eq!((&*answer.said.text, answer.usage.input, answer.usage.output), ("yes", 0, 0));
+        }
     }
 }

@@ -1,15 +1,15 @@
 //! Features of a text: its words, whole and in pieces of three letters, hashed to places of a vector.
 //!
-//! In -> out: a text, a dimension of at least 1 -> a vector of length 1, or of zeros for a text without a word.
+//! In -> out: a text -> its words; these, a dimension of at least 1 -> a vector of length 1, or of zeros for no word.
 
 /// What a whole word counts beside one of its pieces.
 const WORD: f32 = 2.0;
 
-/// The vector of a text.
-pub fn vector(text: &str, dimension: usize) -> Vec<f32> {
+/// The vector of a text's words.
+pub fn vector(words: &[String], dimension: usize) -> Vec<f32> {
     let mut counts = vec![0.0f32; dimension];
-    for word in words(text) {
-        add(&mut counts, &word, WORD);
+    for word in words {
+        add(&mut counts, word, WORD);
         let framed: Vec<char> = std::iter::once('<').chain(word.chars()).chain(['>']).collect();
         for piece in framed.windows(3) {
             let piece: String = piece.iter().collect();
@@ -46,7 +46,7 @@ fn hash(feature: &str) -> u64 {
 }
 
 /// Words in lower case, split where programmers join them.
-fn words(text: &str) -> Vec<String> {
+pub fn words(text: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word = String::new();
     let mut was_lower = false;
@@ -70,8 +70,12 @@ fn words(text: &str) -> Vec<String> {
 mod tests {
     use super::*;
 
+    fn of(text: &str, dimension: usize) -> Vec<f32> {
+        vector(&words(text), dimension)
+    }
+
     fn near(one: &str, other: &str) -> f32 {
-        let (one, other) = (vector(one, 512), vector(other, 512));
+        let (one, other) = (of(one, 512), of(other, 512));
         one.iter().zip(&other).map(|(one, other)| one * other).sum()
     }
 
@@ -91,9 +95,9 @@ mod tests {
 
     #[test]
     fn a_vector_has_length_one_and_that_of_no_words_is_zero() {
-        let length = |text: &str, dimension| vector(text, dimension).iter().map(|one| one * one).sum::<f32>();
+        let length = |text: &str, dimension| of(text, dimension).iter().map(|one| one * one).sum::<f32>();
         assert!((length("some text of words", 64) - 1.0).abs() < 1e-5);
         assert_eq!(length("  ", 64), 0.0);
-        assert_eq!(vector("a b", 1).len(), 1);
+        assert_eq!(of("a b", 1).len(), 1);
     }
 }

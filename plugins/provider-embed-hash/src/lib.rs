@@ -1,6 +1,6 @@
 //! Makes vectors of texts by feature hashing.
 //!
-//! In -> out: texts, a dimension -> vectors.
+//! In -> out: texts, a dimension -> vectors; of tokens, the words that were read.
 //! Invariant: asks nobody; the same text has the same vector everywhere.
 //! Not here: the features of a text and their places (`features.rs`).
 
@@ -15,8 +15,13 @@ pub struct Hashing;
 impl EmbedProvider for Hashing {
     fn embed(_order: Order, target: VectorTarget, request: Request) -> Result<Answer, ChatError> {
         let dimension = target.dimension as usize;
-        let vectors = request.texts.iter().map(|text| features::vector(text, dimension)).collect();
-        Ok(Answer { vectors, input: 0, model: "feature-hashing-1".to_owned(), id: String::new() })
+        let (mut vectors, mut input) = (Vec::with_capacity(request.texts.len()), 0);
+        for text in &request.texts {
+            let words = features::words(text);
+            vectors.push(features::vector(&words, dimension));
+            input += words.len().max(1) as u64;
+        }
+        Ok(Answer { vectors, input, model: "feature-hashing-1".to_owned(), id: String::new() })
     }
 }
 

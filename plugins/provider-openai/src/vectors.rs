@@ -3,7 +3,7 @@
 //! In -> out: texts -> JSON; a [`Body`] -> [`Answer`].
 //! Invariant: each text has its own vector, by the index that the answer gives it, or there is no answer.
 
-use model_wire::{Body, broken, line};
+use model_wire::{Body, broken, line, tokens};
 use orch_sdk::embed::Answer;
 use orch_sdk::llm::ChatError;
 use serde::Deserialize;
@@ -17,7 +17,7 @@ struct Written {
     #[serde(default)]
     model: String,
     #[serde(default)]
-    usage: WrittenUsage,
+    usage: Value,
 }
 
 #[derive(Deserialize)]
@@ -25,12 +25,6 @@ struct WrittenVector {
     /// Where it is missing, the place in the list.
     index: Option<usize>,
     embedding: Vec<f32>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct WrittenUsage {
-    prompt_tokens: u64,
 }
 
 /// The dimension is not sent: many servers refuse it, and the host holds the answer to it.
@@ -55,7 +49,10 @@ pub fn read(body: Body, texts: usize) -> Result<Answer, ChatError> {
     }
     let vectors: Option<Vec<Vec<f32>>> = vectors.into_iter().collect();
     let vectors = vectors.ok_or_else(|| broken("a text has no vector"))?;
-    let (input, model) = (usage.prompt_tokens, line(&model, MODEL_BYTES_MAX));
+    // Nothing is written: both are the same, and some say only one.
+    let said = ["prompt_tokens", "total_tokens"].map(|name| tokens(usage.get(name)));
+    let input = said.into_iter().flatten().max().unwrap_or(0);
+    let model = line(&model, MODEL_BYTES_MAX);
     Ok(Answer { vectors, input, model, id: String::new() })
 }
 
@@ -71,5 +68,18 @@ mod tests {
         assert_eq!((answer.vectors, answer.input), (vec![vec![0.25], vec![0.5]], 0));
         let plain = json!([{ "embedding": [1.0] }, { "embedding": [2.0] }]);
         assert_eq!(read(plain).unwrap().vectors, [[1.0], [2.0]]);
+    }
+
+    #[test]
+    fn tokens_are_those_of_either_name_and_an_answer_is_no_worse_without() {
+        let input = |usage: Value| {
+            let whole = json!({ "data": [{ "embedding": [1.0] }], "usage": usage });
+            super::read(Body::Whole(whole), 1).unwrap().input
+        };
+        assert_eq!(input(json!({ "prompt_tokens": 7, "total_tokens": 7 })), 7);
+        assert_eq!(input(json!({ "total_tokens": 7 })), 7);
+        for none in [json!(null), json!({}), json!([]), json!({ "prompt_tokens": -7 })] {
+            assert_eq!(input(none), 0);
+        }
     }
 }

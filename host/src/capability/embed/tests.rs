@@ -5,6 +5,7 @@ use wasmtime::component::ResourceTable;
 use super::embed::Host;
 use super::*;
 use crate::capability::bench::Bench;
+use crate::capability::effect::EffectRecord;
 use crate::capability::ledger::Ledger;
 use crate::capability::mood::Mood;
 

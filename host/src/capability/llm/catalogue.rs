@@ -102,8 +102,9 @@ impl Price {
         cost.ceil() as u64
     }
 
-    /// The most that so many tokens cost, read and written; in the same.
-    pub fn most(&self, input: u64, output: u64) -> u64 {
+    /// The most that so many tokens cost, read and written, whatever a cache had of them; in the same.
+    pub fn most(&self, usage: &Usage) -> u64 {
+        let Usage { input, cached: _, output } = *usage;
         (input as f64 * self.input.max(self.cached) + output as f64 * self.output).ceil() as u64
     }
 }

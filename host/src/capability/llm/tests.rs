@@ -1,5 +1,7 @@
 //! Each error case of the interface; who asks gets what it was granted, whatever the provider may.
 
+mod untold;
+
 use std::time::Duration;
 
 use orch_journal::spending::Spending;
@@ -267,13 +269,17 @@ proptest! {
 /// With a price and these bounds.
 fn bounded(mood: Mood, price: Option<Price>, budgets: Budgets, rates: Rates) -> Open {
     let mut open = Open::new(&["small"], mood);
+    bind(&mut open, price, budgets, rates);
+    open
+}
+
+fn bind(open: &mut Open, price: Option<Price>, budgets: Budgets, rates: Rates) {
     let mut catalogue = FakeModels::catalogue();
     let known = catalogue.any.take().map(|known| Known { price, ..known });
     let providers = &mut open.llm.lent.providers;
     providers.models = Arc::new(Catalogue { any: known, currency: "EUR".to_owned(), ..catalogue });
     let purse = Purse::new(budgets, rates, "EUR".to_owned(), Spending::default());
     providers.purse = Arc::new(purse);
-    open
 }
 
 fn money(cost: u64) -> Budgets {

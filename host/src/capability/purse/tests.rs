@@ -46,6 +46,7 @@ fn answer(key: &str, cost: u64) -> ModelAnswer {
         input: 1,
         cached: 0,
         output: 1,
+        estimated: false,
         cost: Some(cost),
         currency: "EUR".to_owned(),
     }

@@ -32,6 +32,7 @@ fn answered(by: Actor, key: &str, fault: Option<&str>, cost: Option<u64>) -> Eve
         input: 100,
         cached: 10,
         output: 20,
+        estimated: false,
         cost,
         currency: "EUR".to_owned(),
     };
@@ -64,6 +65,7 @@ fn what_has_no_answer_counts_no_tokens_and_what_it_may_have_cost_stands_beside()
         questions: 5,
         unanswered: 4,
         unseen: 2,
+        estimated: 0,
         input: 100,
         cached: 10,
         output: 20,

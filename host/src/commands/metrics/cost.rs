@@ -89,7 +89,7 @@ fn total(currency: &str, sum: &Sum) -> Row {
 }
 
 fn table(by: &[By], rows: &[Row], totals: &BTreeMap<String, Sum>) -> Vec<String> {
-    let heads = ["asked", "unanswered", "read", "cached", "written", "cost", "and perhaps"];
+    let heads = ["asked", "unanswered", "estimated", "read", "cached", "written", "cost", "and perhaps"];
     let mut cells: Vec<Vec<String>> =
         vec![by.iter().map(|by| by.as_str()).chain(heads).map(str::to_owned).collect()];
     for row in rows {
@@ -115,17 +115,17 @@ fn table(by: &[By], rows: &[Row], totals: &BTreeMap<String, Sum>) -> Vec<String>
     cells.iter().map(line).collect()
 }
 
-fn amounts(currency: &str, sum: &Sum) -> [String; 7] {
-    let Sum { questions, unanswered, unseen: _, input, cached, output, cost, uncertain } = sum;
+fn amounts(currency: &str, sum: &Sum) -> [String; 8] {
+    let Sum { questions, unanswered, unseen: _, estimated, input, cached, output, cost, uncertain } = sum;
     let money = |amount: u64| match currency {
         "" => "?".to_owned(),
         currency => Money { amount, currency: &escape(currency) }.to_string(),
     };
-    let [questions, unanswered, input, cached, output] =
-        [questions, unanswered, input, cached, output].map(u64::to_string);
+    let counts = [questions, unanswered, estimated, input, cached, output].map(u64::to_string);
+    let [questions, unanswered, estimated, input, cached, output] = counts;
     let cost = cost.map_or_else(|| "?".to_owned(), money);
     let uncertain = if *uncertain == 0 { "-".to_owned() } else { money(*uncertain) };
-    [questions, unanswered, input, cached, output, cost, uncertain]
+    [questions, unanswered, estimated, input, cached, output, cost, uncertain]
 }
 
 #[cfg(test)]
@@ -133,7 +133,8 @@ mod tests {
     use super::*;
 
     fn row(model: &str, currency: &str, cost: Option<u64>, uncertain: u64) -> Row {
-        let sum = Sum { questions: 2, input: 1000, output: 10, cost, uncertain, ..Sum::default() };
+        let sum =
+            Sum { questions: 2, estimated: 1, input: 1000, output: 10, cost, uncertain, ..Sum::default() };
         Row { group: BTreeMap::from([(By::Model, model.to_owned())]), currency: currency.to_owned(), sum }
     }
 
@@ -151,12 +152,12 @@ mod tests {
         assert_eq!(
             words,
             [
-                "model asked unanswered read cached written cost and perhaps",
-                "large 2 0 1000 0 10 1.500000 EUR 0.000009 EUR",
-                "small 2 0 1000 0 10 0.500000 EUR -",
-                "\\x1b[2J 2 0 1000 0 10 ? -",
-                "all 2 0 1000 0 10 ? -",
-                "all 4 0 2000 0 20 2.000000 EUR 0.000009 EUR",
+                "model asked unanswered estimated read cached written cost and perhaps",
+                "large 2 0 1 1000 0 10 1.500000 EUR 0.000009 EUR",
+                "small 2 0 1 1000 0 10 0.500000 EUR -",
+                "\\x1b[2J 2 0 1 1000 0 10 ? -",
+                "all 2 0 1 1000 0 10 ? -",
+                "all 4 0 2 2000 0 20 2.000000 EUR 0.000009 EUR",
             ]
         );
     }

@@ -63,7 +63,7 @@ impl Asked {
 pub(in crate::commands) fn said(row: &Row) -> String {
     let named = |by| row.group.get(&by).map(String::as_str).unwrap_or_default();
     let (plugin, model) = (named(By::Plugin), named(By::Model));
-    let Sum { questions, unanswered, unseen, input, output, cost, uncertain, .. } = &row.sum;
+    let Sum { questions, unanswered, unseen, estimated, input, output, cost, uncertain, .. } = &row.sum;
     let times = counted(usize::try_from(*questions).unwrap_or(usize::MAX), "time", "times");
     let mut text = format!("{plugin} asked {model} {times}");
     match (*unanswered, *unseen) {
@@ -77,6 +77,11 @@ pub(in crate::commands) fn said(row: &Row) -> String {
     match cost {
         Some(cost) if !row.currency.is_empty() => text += &format!(", {}", money(*cost)),
         _ => {}
+    }
+    match *estimated {
+        0 => {}
+        1 => text += ", with 1 answer at its most, which does not say what it used",
+        count => text += &format!(", with {count} answers at their most, which do not say what they used"),
     }
     if *uncertain > 0 {
         text += &format!(", and at most {} for what had no answer", money(*uncertain));
@@ -116,6 +121,7 @@ mod tests {
             input: 1000,
             cached: 10,
             output: 20,
+            estimated: false,
             cost,
             currency: cost.map(|_| "EUR".to_owned()).unwrap_or_default(),
         };
@@ -139,6 +145,36 @@ mod tests {
             [
                 "demo/a asked agent 2 times: 2000 tokens read, 40 written, 1.500007 EUR",
                 "demo/b asked agent 2 times (1 without an answer): 1000 tokens read, 20 written",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_an_answer_does_not_say_is_told_from_what_it_says() {
+        let untold = |event| match event {
+            Event::ModelAnswered(mut answered) => {
+                answered.answer.estimated = true;
+                Event::ModelAnswered(answered)
+            }
+            other => other,
+        };
+        let mut asked = Asked::of("r");
+        for event in [
+            answered("demo/a", None, Some(7)),
+            untold(answered("demo/a", None, Some(7))),
+            untold(answered("demo/b", None, None)),
+            untold(answered("demo/b", None, None)),
+        ] {
+            asked.take(&event);
+        }
+        let said: Vec<String> = asked.into_parts().0.iter().map(said).collect();
+        let one = ", with 1 answer at its most, which does not say what it used";
+        let two = ", with 2 answers at their most, which do not say what they used";
+        assert_eq!(
+            said,
+            [
+                format!("demo/a asked agent 2 times: 2000 tokens read, 40 written, 0.000014 EUR{one}"),
+                format!("demo/b asked agent 2 times: 2000 tokens read, 40 written{two}"),
             ]
         );
     }
