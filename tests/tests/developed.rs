@@ -7,9 +7,14 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
+use orch_host::development::{Author as Vouching, Development};
+use orch_host::place::Place;
 use orch_tests::under_root::{Keepers, beside};
-use orch_tests::{Workspace, binary, copy, err, out, vouch};
+use orch_tests::{Workspace, binary, copy, err, out, packages, vouch};
 use orch_trust::authority::{Certifier, Level, Publisher};
+use orch_trust::key::SecretKey;
+use orch_trust::name::PluginId;
+use orch_trust::policy::Policy;
 
 const TASKS: &str = "\
 - {id: first, kind: note}
@@ -290,9 +295,9 @@ fn level_of(file: &Path) -> Level {
 
 /// The file of whoever publishes in that namespace.
 fn public_of(folder: &Path, namespace: &str) -> String {
-    let texts = files(folder).into_iter().map(|file| fs::read_to_string(file).unwrap());
+    let mut texts = files(folder).into_iter().map(|file| fs::read_to_string(file).unwrap());
     let of = |text: &String| Publisher::parse(text).unwrap().namespaces.contains(&format!("{namespace}/"));
-    texts.into_iter().find(of).unwrap()
+    texts.find(of).unwrap()
 }
 
 #[test]
@@ -314,13 +319,6 @@ fn what_a_run_of_development_needs_and_lacks_is_named() {
     fs::rename(&approval, author.workspace.outside().join("kept")).unwrap();
     assert_eq!(code(6), "approval-missing");
     fs::rename(author.workspace.outside().join("kept"), &approval).unwrap();
-    // Secrets are the operator's to give, whoever writes the manifest.
-    let manifest = author.project().join("plugin.json");
-    let text = fs::read_to_string(&manifest).unwrap();
-    let more = r#""permissions": { "secrets": { "use": [{ "name": "token", "host": "api.example.com:443" }] }, "http": [{ "hosts": ["api.example.com:443"], "methods": ["GET"], "paths": ["/"] }], "#;
-    fs::write(&manifest, text.replacen("\"permissions\": {", more, 1)).unwrap();
-    assert_eq!(code(3), "permission-not-allowed");
-    fs::write(&manifest, &text).unwrap();
     author.dev_once(0);
     // A folder that was no host of development becomes none, and beside a root there is no such host.
     let own = author.bench("operator");
@@ -332,4 +330,24 @@ fn what_a_run_of_development_needs_and_lacks_is_named() {
     author.dev_once(0);
     take_root(&author.workspace);
     assert_eq!(code(2), "development-under-root");
+}
+
+#[test]
+fn what_is_written_gets_what_it_asks_for_but_no_secret_of_the_operators() {
+    let workspace = Workspace::new("[]\n");
+    workspace.write("config.yaml", "providers: {llm: demo/provider-openai}\n");
+    let (ordinary, own) = (workspace.outside().join("ordinary"), workspace.outside().join("own"));
+    let key = |seed| SecretKey::from_seed(&[seed; 32]).public();
+    let author = Vouching {
+        publisher: Publisher::new(key(1), "me".to_owned(), vec!["demo/".to_owned()]),
+        certifier: Certifier::new(key(2), "me".to_owned(), Level::Development),
+    };
+    let development = Development::open(&own, &ordinary, &author).unwrap();
+    assert!(!ordinary.exists(), "the ordinary folder is looked at");
+    let place = Place::of(&workspace.path(), Path::new(".orch")).unwrap();
+    let package = packages().join("demo/provider-openai/0.1.0");
+    development.let_in(&place, &package).unwrap();
+    let policy = Policy::parse(&fs::read_to_string(own.join("policy.toml")).unwrap()).unwrap();
+    let (given, _) = policy.allowed(&PluginId::parse("demo/provider-openai").unwrap());
+    assert!(given.http.is_some() && given.log.is_some() && given.secrets.is_none(), "{given:?}");
 }
