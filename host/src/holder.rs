@@ -56,6 +56,7 @@ use crate::engine::withdrawal::Withdrawal;
 use crate::engine::{Engine, EngineError};
 use crate::exit::{Exit, Fault};
 use crate::open_files;
+use crate::parallel;
 use crate::place::{self, Place};
 use crate::plugins::{self, AdmittedPlugins, Workbench};
 use crate::processes::Commands;
@@ -403,9 +404,8 @@ const GUEST_STACK_BYTES: usize = 8 << 20;
 
 /// Guests have threads of their own: a busy guest gives way to another guest, never to the loop.
 pub fn guest_runtime(jobs: u32) -> Result<Runtime, Fault> {
-    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
     let runtime = Builder::new_multi_thread()
-        .worker_threads(cores.min(jobs as usize).max(1))
+        .worker_threads(parallel::cores().min(jobs as usize).max(1))
         .thread_name("orch-guest")
         .thread_stack_size(GUEST_STACK_BYTES)
         .enable_all()

@@ -24,6 +24,7 @@ mod decisions;
 mod delivered;
 mod deployed;
 mod described;
+mod developed;
 mod doubt;
 mod edits;
 mod ends;
