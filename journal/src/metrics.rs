@@ -8,14 +8,13 @@
 
 use std::cmp::Ordering;
 
-use rusqlite::{Row, Statement, params};
+use rusqlite::{Connection, Row, Statement, params};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::error::StoreError;
 use crate::event::{Metric, is_workspace_stream};
 use crate::iso_time::iso_time;
-use crate::reader::{Reader, of_json, of_run};
+use crate::rows::of_json;
 
 pub const PAGE_VALUES_MAX: u32 = 1000;
 /// Of names, units, attributes, and of who recorded them; one value is in any page.
@@ -109,58 +108,54 @@ pub(crate) fn insert(
     Ok(())
 }
 
-impl Reader {
-    /// Metrics of a run, in the order in which they were made.
-    ///
-    /// # Errors
-    /// `Sqlite`.
-    pub fn metrics(&self, run: &str) -> Result<Vec<MetricRow>, StoreError> {
-        let version: u32 = self.connection().pragma_query_value(None, "user_version", |row| row.get(0))?;
-        let sql = match version.cmp(&VERSION) {
-            Ordering::Less => {
-                "SELECT *, NULL AS task, NULL AS recorded_at FROM metrics WHERE id >= ?1 AND id < ?2"
-            }
-            _ => {
-                "SELECT m.*, p.name AS task FROM metrics m LEFT JOIN phases p ON p.id = m.phase_id \
-                  WHERE m.id >= ?1 AND m.id < ?2"
-            }
-        };
-        let (from, to) = of_run(run);
-        self.rows(&format!("SELECT * FROM ({sql}) ORDER BY length(id), id"), [from, to], metric_row)
-    }
-
-    /// A page of the values that are wanted, of all runs and services.
-    ///
-    /// # Errors
-    /// `Sqlite`.
-    pub fn recorded(&self, query: &MetricQuery) -> Result<MetricPage, StoreError> {
-        let sql = "SELECT m.*, p.name AS task FROM metrics m LEFT JOIN phases p ON p.id = m.phase_id \
-                   WHERE m.name = ?1 AND (m.position, m.nth) < (?2, ?3) ORDER BY m.position DESC, m.nth DESC";
-        let before = query.before.unwrap_or(Place { position: i64::MAX, nth: u32::MAX });
-        let mut statement = self.connection().prepare(sql)?;
-        let mut rows = statement.query(params![query.name, before.position, before.nth])?;
-        let (mut page, mut bytes, mut looked_at, mut last) = (MetricPage::default(), 0, 0, before);
-        let limit = query.limit.min(PAGE_VALUES_MAX) as usize;
-        while let Some(row) = rows.next()? {
-            let place = Place { position: row.get("position")?, nth: row.get("nth")? };
-            let found = recorded(row)?;
-            let is_wanted = query.plugin.as_ref().is_none_or(|plugin| *plugin == found.plugin)
-                && query.attributes.iter().all(|one| found.metric.attributes.contains(one));
-            let size = if is_wanted { bytes_of(&found) } else { 0 };
-            let is_full = page.values.len() >= limit
-                || looked_at >= LOOKED_AT_MAX
-                || (bytes + size > PAGE_BYTES_MAX && !page.values.is_empty());
-            if is_full {
-                page.next = Some(last);
-                break;
-            }
-            (looked_at, last, bytes) = (looked_at + 1, place, bytes + size);
-            if is_wanted {
-                page.values.push(found);
-            }
+/// Metrics whose ids lie between those two, in the order in which they were made.
+pub(crate) fn of_run(
+    connection: &Connection,
+    from: &str,
+    to: &str,
+) -> Result<Vec<MetricRow>, rusqlite::Error> {
+    let version: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let sql = match version.cmp(&VERSION) {
+        Ordering::Less => {
+            "SELECT *, NULL AS task, NULL AS recorded_at FROM metrics WHERE id >= ?1 AND id < ?2"
         }
-        Ok(page)
+        _ => {
+            "SELECT m.*, p.name AS task FROM metrics m LEFT JOIN phases p ON p.id = m.phase_id \
+             WHERE m.id >= ?1 AND m.id < ?2"
+        }
+    };
+    let sql = format!("SELECT * FROM ({sql}) ORDER BY length(id), id");
+    connection.prepare(&sql)?.query_map([from, to], metric_row)?.collect()
+}
+
+/// A page of the values that are wanted, of all runs and services.
+pub(crate) fn page(connection: &Connection, query: &MetricQuery) -> Result<MetricPage, rusqlite::Error> {
+    let sql = "SELECT m.*, p.name AS task FROM metrics m LEFT JOIN phases p ON p.id = m.phase_id \
+               WHERE m.name = ?1 AND (m.position, m.nth) < (?2, ?3) ORDER BY m.position DESC, m.nth DESC";
+    let before = query.before.unwrap_or(Place { position: i64::MAX, nth: u32::MAX });
+    let mut statement = connection.prepare(sql)?;
+    let mut rows = statement.query(params![query.name, before.position, before.nth])?;
+    let (mut page, mut bytes, mut looked_at, mut last) = (MetricPage::default(), 0, 0, before);
+    let limit = query.limit.min(PAGE_VALUES_MAX) as usize;
+    while let Some(row) = rows.next()? {
+        let place = Place { position: row.get("position")?, nth: row.get("nth")? };
+        let found = recorded(row)?;
+        let is_wanted = query.plugin.as_ref().is_none_or(|plugin| *plugin == found.plugin)
+            && query.attributes.iter().all(|one| found.metric.attributes.contains(one));
+        let size = if is_wanted { bytes_of(&found) } else { 0 };
+        let is_full = page.values.len() >= limit
+            || looked_at >= LOOKED_AT_MAX
+            || (bytes + size > PAGE_BYTES_MAX && !page.values.is_empty());
+        if is_full {
+            page.next = Some(last);
+            break;
+        }
+        (looked_at, last, bytes) = (looked_at + 1, place, bytes + size);
+        if is_wanted {
+            page.values.push(found);
+        }
     }
+    Ok(page)
 }
 
 fn bytes_of(found: &RecordedMetric) -> usize {

@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
-use serde::de::DeserializeOwned;
 
 use crate::artifacts::{self, ArtifactRow};
 use crate::chain::run_key;
@@ -18,9 +17,10 @@ use crate::connection;
 use crate::error::StoreError;
 use crate::event::{AskedAct, AskedTask, Event, Mark, TaskIndex, WORKSPACE_STREAM};
 use crate::events::{self, Events};
+use crate::metrics::{self, MetricPage, MetricQuery, MetricRow};
 use crate::place;
 use crate::projection::RunNames;
-use crate::rows::{AttemptRow, FindingRow, InterventionRow, Known, RunRow, TaskRow, plain_name};
+use crate::rows::{AttemptRow, FindingRow, InterventionRow, Known, RunRow, TaskRow, of_json, plain_name};
 use crate::state::RunState;
 
 /// As many keys as one answer of `orch:kv` has.
@@ -267,6 +267,20 @@ impl Reader {
         self.rows(sql, [from, to], finding_row)
     }
 
+    /// Metrics of a run, in the order in which they were made.
+    pub fn metrics(&self, run: &str) -> Result<Vec<MetricRow>, StoreError> {
+        let (from, to) = of_run(run);
+        Ok(metrics::of_run(&self.connection, &from, &to)?)
+    }
+
+    /// A page of the values that are wanted, of all runs and services.
+    ///
+    /// # Errors
+    /// `Sqlite`.
+    pub fn recorded(&self, query: &MetricQuery) -> Result<MetricPage, StoreError> {
+        Ok(metrics::page(&self.connection, query)?)
+    }
+
     /// What attempts of a run made, in order.
     pub fn artifacts(&self, run: &str) -> Result<Vec<ArtifactRow>, StoreError> {
         let (from, to) = of_run(run);
@@ -378,7 +392,7 @@ impl Reader {
         Ok(mark.flatten().and_then(|mark| serde_json::from_str(&mark).ok()))
     }
 
-    pub(crate) fn rows<T>(
+    fn rows<T>(
         &self,
         sql: &str,
         values: impl Params,
@@ -393,7 +407,7 @@ fn names(run: &str) -> RunNames {
 }
 
 /// First id and end of the ids of a run's rows.
-pub(crate) fn of_run(run: &str) -> (String, String) {
+fn of_run(run: &str) -> (String, String) {
     let key = run_key(run);
     (format!("{key}-"), format!("{key}."))
 }
@@ -407,15 +421,6 @@ fn run_row(row: &Row<'_>) -> Result<RunRow, rusqlite::Error> {
         started_at: row.get("started_at")?,
         completed_at: row.get("completed_at")?,
         metadata: of_json(row, "metadata")?,
-    })
-}
-
-/// What a column has as JSON; what cannot be read is no empty value.
-pub(crate) fn of_json<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> Result<T, rusqlite::Error> {
-    let text: String = row.get(column)?;
-    serde_json::from_str(&text).map_err(|error| {
-        let (place, text) = (row.as_ref().column_index(column).unwrap_or(0), rusqlite::types::Type::Text);
-        rusqlite::Error::FromSqlConversionFailure(place, text, Box::new(error))
     })
 }
 
