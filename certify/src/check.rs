@@ -89,6 +89,9 @@ impl Group {
     /// The groups of that level for a plugin of those roles, in order.
     pub fn of(level: Level, roles: &[Role]) -> Vec<Self> {
         let mut groups = vec![Self::Package, Self::Component, Self::Contents];
+        if level == Level::Development {
+            return groups;
+        }
         if level == Level::Certified {
             groups.extend([Self::Compatibility, Self::Dependencies, Self::Source]);
         }

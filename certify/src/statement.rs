@@ -9,7 +9,7 @@
 use std::path::Path;
 
 use orch_host::regular_file::{self, Links, ReadError};
-use orch_trust::certificate::{Certificate, SelfCheck, required_checks};
+use orch_trust::certificate::{Certificate, SelfCheck, life_seconds, required_checks};
 use orch_trust::dsse::{Predicate, Statement};
 use orch_trust::facts::Facts;
 use orch_trust::package::PackageBytes;
@@ -19,7 +19,7 @@ use orch_trust::time::UnixSeconds;
 use crate::check::tool;
 use crate::error::CertifyError;
 use crate::examine::{Unmet, unmet};
-use crate::issue::{WASMTIME, life_seconds};
+use crate::issue::WASMTIME;
 
 const STATEMENT_BYTES_MAX: u64 = 1 << 20;
 const AGE_SECONDS_MAX: i64 = UnixSeconds::DAY;

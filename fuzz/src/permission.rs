@@ -10,7 +10,7 @@ use orch_trust::strict_json;
 use crate::package::{NOW, good};
 
 /// Every field of the grammar.
-pub(crate) const EVERYTHING: &str = r#"{"log":{},"settings":{},"findings":{},"metrics":{},"kv":{"labels":["a-1","b"],"bytes":9},"tasks":{"read":true,"add":3,"kinds":["note"]},"files":{"read":["src/**","*.md"],"write":["out/a?.txt"]},"process":{"programs":["sh","/usr/bin/git"],"env":["HOME"],"network":["*:443","*.b.example:443","127.0.0.1:5432"]},"http":[{"hosts":["*.a.example:443","[::1]:80"],"methods":["GET"],"paths":["/v1/"]}],"secrets":{"use":[{"name":"key","host":"a.example:443"}]},"wasi":{"clocks":true,"random":true,"http_types":true}}"#;
+pub(crate) const EVERYTHING: &str = r#"{"log":{},"settings":{},"findings":{},"metrics":{"read":["code.*","size"]},"kv":{"labels":["a-1","b"],"bytes":9},"tasks":{"read":true,"add":3,"kinds":["note"]},"files":{"read":["src/**","*.md"],"write":["out/a?.txt"]},"process":{"programs":["sh","/usr/bin/git"],"env":["HOME"],"network":["*:443","*.b.example:443","127.0.0.1:5432"]},"http":[{"hosts":["*.a.example:443","[::1]:80"],"methods":["GET"],"paths":["/v1/"]}],"secrets":{"use":[{"name":"key","host":"a.example:443"}]},"wasi":{"clocks":true,"random":true,"http_types":true}}"#;
 
 /// Paths to try globs with.
 const PATHS: [&str; 12] = [

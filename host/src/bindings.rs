@@ -24,7 +24,7 @@ mod capabilities {
 
 pub use capabilities::orch::*;
 // Of a package with several versions the generator's names have the version in them.
-pub use capabilities::orch::metrics0_1_1 as metrics;
+pub use capabilities::orch::metrics0_1_2 as metrics;
 
 /// Exports of a role; the world that holds them is written out, since the macro takes nothing but literals.
 macro_rules! exports {

@@ -34,6 +34,7 @@ pub mod kv;
 pub mod kv_reads;
 pub mod lodging;
 pub mod marks;
+pub mod measured;
 pub mod notices;
 pub mod offers;
 pub mod own_files;

@@ -45,6 +45,7 @@ use crate::drive::desk::RunRules;
 use crate::drive::env::EnvKey;
 use crate::drive::kv::{KvOverlay, KvValues};
 use crate::drive::marks::Marks;
+use crate::drive::measured::Measured;
 use crate::drive::own_files::OwnFiles;
 use crate::drive::purse;
 use crate::drive::roles::{Bound, Roles};
@@ -55,6 +56,7 @@ use crate::engine::withdrawal::Withdrawal;
 use crate::engine::{Engine, EngineError};
 use crate::exit::{Exit, Fault};
 use crate::open_files;
+use crate::parallel;
 use crate::place::{self, Place};
 use crate::plugins::{self, AdmittedPlugins, Workbench};
 use crate::processes::Commands;
@@ -113,6 +115,8 @@ pub struct Holder {
     pub guests: Runtime,
     pub store: Store,
     pub kv: Arc<KvOverlay>,
+    /// What plugins measured.
+    pub measured: Arc<Measured>,
     pub vectors: Arc<Shelf>,
     pub marks: Arc<Marks>,
     marks_key: [u8; 32],
@@ -221,6 +225,7 @@ impl Holder {
         let (spent, workspace) = ((models, purse), &place.workspace);
         let providers = drive::providers::of(&roles, &operator.policy, spent, workspace, guests.handle());
         let kv = Arc::new(KvOverlay::over(store.shared()));
+        let measured = Arc::new(Measured::of(place.state.clone(), guests.handle().clone()));
         let (folder, marks_key) = (place.workspace.clone(), operator.secret.key(KeyUse::Marks));
         let marks = Marks::over(store.shared(), folder, marks_key, &place.state, task_file);
         let marks = Arc::new(marks);
@@ -281,6 +286,7 @@ impl Holder {
             guests,
             store,
             kv,
+            measured,
             vectors: Arc::new(Shelf::beside(&place.state)),
             marks,
             marks_key,
@@ -398,9 +404,8 @@ const GUEST_STACK_BYTES: usize = 8 << 20;
 
 /// Guests have threads of their own: a busy guest gives way to another guest, never to the loop.
 pub fn guest_runtime(jobs: u32) -> Result<Runtime, Fault> {
-    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
     let runtime = Builder::new_multi_thread()
-        .worker_threads(cores.min(jobs as usize).max(1))
+        .worker_threads(parallel::cores().min(jobs as usize).max(1))
         .thread_name("orch-guest")
         .thread_stack_size(GUEST_STACK_BYTES)
         .enable_all()

@@ -5,6 +5,7 @@
 //! Invariant: everything that the workspace binds is admitted before any of it is compiled.
 //! Not here: the trust checks (`orch-trust`), compiling and roles (`plugins/workbench.rs`).
 
+mod notices;
 mod offered;
 pub mod providers;
 mod secrets;
@@ -17,28 +18,26 @@ use std::sync::Arc;
 use orch_journal::event::PluginPin;
 use orch_task::FileTask;
 use orch_task::keys::nearest;
-use orch_trust::admission::{Rules, Steps, explain};
-use orch_trust::certificate::{CERTIFIED_DAYS, LOCAL_DAYS};
-use orch_trust::evidence::{Admitted, Compilable, Trust};
-use orch_trust::freshness::Verdict as Freshness;
+use orch_trust::admission::{Rules, explain};
+use orch_trust::evidence::{Admitted, Compilable};
 use orch_trust::lock::Lock;
 use orch_trust::manifest::Role;
 use orch_trust::name::PluginId;
 use orch_trust::package::PackageBytes;
-use orch_trust::policy::SandboxMode;
 use orch_trust::time::UnixSeconds;
 
 use crate::capability::provided::DEPTH_MAX;
-use crate::config::operator::{Operator, SIGNING_KEY_VARIABLE};
 use crate::config::workspace::WorkspaceConfig;
 use crate::drive::offers::ExecutorOffer;
 use crate::engine::{CallError, CompileError, EngineError};
 use crate::package::{self, PackageError};
+use crate::parallel;
 use crate::plugin_settings;
 use crate::role::Binding;
-use crate::sandbox;
 use crate::told::{Told, ToldError, check_task};
 
+pub(crate) use notices::is_ending;
+pub use notices::{notices, warnings_of};
 pub use workbench::Workbench;
 
 /// Code of a provider that the operator does not let be one, or not any more.
@@ -329,30 +328,21 @@ pub fn admit_bound(
     rules: &Rules,
     now: UnixSeconds,
 ) -> Result<AdmittedPlugins, PluginsError> {
+    let bound = workspace.roles.ids();
+    // Signatures and digests of all bytes: most of what a start takes.
+    let looked = parallel::map(&bound, |text| look_at(text, folders, rules, now));
     let (mut admitted, mut packages) = (BTreeMap::new(), BTreeMap::new());
     let (mut ending, mut warnings) = (Vec::new(), Vec::new());
-    for text in workspace.roles.ids() {
-        let id = PluginId::parse(&text).map_err(|_| PluginsError::NotAnId { found: text.clone() })?;
-        let found = versions(folders, &id);
-        let package = choose(&found, &id, rules)
-            .ok_or_else(|| PluginsError::NotFound { id: text.clone(), searched: folders.to_vec() })?;
-        let refused = |source: PackageError| PluginsError::Refused {
-            id: text.clone(),
-            folder: package.folder.clone(),
-            source: Box::new(source),
-        };
-        let bytes = read(package).map_err(refused)?;
-        let steps = explain(&bytes, rules, now);
-        let said = warnings_of(&steps, &text);
-        let one = steps.outcome.map_err(|(_, refusal)| refused(refusal.into()))?;
-        if let Some(until) = steps.valid_until.filter(|until| is_ending(one.trust(), *until, now)) {
+    for (text, looked) in bound.into_iter().zip(looked) {
+        let Looked { bytes, plugin, valid_until, said } = looked?;
+        if let Some(until) = valid_until.filter(|until| is_ending(plugin.trust(), *until, now)) {
             ending.push((text.clone(), until));
         }
         for warning in said {
             warnings.extend((!warnings.contains(&warning)).then_some(warning));
         }
         packages.insert(text.clone(), bytes);
-        admitted.insert(text, one);
+        admitted.insert(text, plugin);
     }
     check_bindings(workspace, &admitted)?;
     let provider_depth = providers::check(workspace, &admitted, &rules.policy)?;
@@ -361,36 +351,30 @@ pub fn admit_bound(
     Ok(AdmittedPlugins { by_id: admitted, packages, settings, ending, warnings, provider_depth, unprovided })
 }
 
-/// What the trust root's lists say of a package that keeps nothing from running: every report says it too.
-pub fn warnings_of(steps: &Steps, id: &str) -> Vec<String> {
-    let grace = match steps.freshness {
-        Some(Freshness::OfflineGrace { until }) => Some(format!(
-            "nothing newer than the last revocation list was heard of; offline grace ends at {until}"
-        )),
-        _ => None,
-    };
-    let notes = steps.notes.iter().map(|note| format!("`{id}`: {}: {}", note.what, note.reason));
-    grace.into_iter().chain(notes).collect()
+/// A plugin that may run.
+struct Looked {
+    bytes: PackageBytes,
+    plugin: Admitted,
+    valid_until: Option<UnixSeconds>,
+    said: Vec<String>,
 }
 
-/// Code and text of whatever a run begins under that its operator should know of.
-pub fn notices(operator: &Operator, admitted: &AdmittedPlugins) -> Vec<(&'static str, String)> {
-    let added = format!("`{SIGNING_KEY_VARIABLE}` adds a publisher for the namespace `local/`");
-    let of_lists = admitted.warnings.iter().map(|text| ("trust", text.clone()));
-    let unprovided = admitted.unprovided.iter().map(|text| ("provider-missing", text.clone()));
-    let is_off = operator.policy.sandbox.mode == SandboxMode::Off && admitted.starts_programs();
-    let signing = operator.signing_key.then_some(("signing-key", added));
-    let unconfined = is_off.then(|| ("sandbox-off", sandbox::OFF.to_owned()));
-    signing.into_iter().chain(unconfined).chain(of_lists).chain(unprovided).collect()
-}
-
-/// True in the last fifth of a certificate's life.
-pub(crate) fn is_ending(trust: Trust, until: UnixSeconds, now: UnixSeconds) -> bool {
-    let days = match trust {
-        Trust::Certified => CERTIFIED_DAYS,
-        _ => LOCAL_DAYS,
+/// The package of one id that is bound, read and judged.
+fn look_at(text: &str, folders: &[PathBuf], rules: &Rules, now: UnixSeconds) -> Result<Looked, PluginsError> {
+    let id = PluginId::parse(text).map_err(|_| PluginsError::NotAnId { found: text.to_owned() })?;
+    let found = versions(folders, &id);
+    let package = choose(&found, &id, rules)
+        .ok_or_else(|| PluginsError::NotFound { id: text.to_owned(), searched: folders.to_vec() })?;
+    let refused = |source: PackageError| PluginsError::Refused {
+        id: text.to_owned(),
+        folder: package.folder.clone(),
+        source: Box::new(source),
     };
-    now.plus(days * UnixSeconds::DAY / 5) > until
+    let bytes = read(package).map_err(refused)?;
+    let steps = explain(&bytes, rules, now);
+    let said = warnings_of(&steps, text);
+    let plugin = steps.outcome.map_err(|(_, refusal)| refused(refusal.into()))?;
+    Ok(Looked { bytes, plugin, valid_until: steps.valid_until, said })
 }
 
 fn check_bindings(
@@ -463,17 +447,4 @@ pub fn pins(admitted: &BTreeMap<String, Admitted>) -> Vec<PluginPin> {
         trust: plugin.trust().as_str().to_owned(),
     };
     admitted.values().map(pin).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_certificate_is_announced_in_the_last_fifth_of_its_life() {
-        let now = UnixSeconds(1_800_000_000);
-        let ending = |trust, hours: i64| is_ending(trust, now.plus(hours * 3600), now);
-        assert!(!ending(Trust::CertifiedLocal, 34) && ending(Trust::CertifiedLocal, 33));
-        assert!(!ending(Trust::Certified, 18 * 24) && ending(Trust::Certified, 18 * 24 - 1));
-    }
 }

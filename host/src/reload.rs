@@ -23,6 +23,7 @@ use crate::drive::desk::{Audit, RunRules};
 use crate::drive::file_watch::FileWatch;
 use crate::drive::standing::{Standing, Watches};
 use crate::exit::{Exit, Fault};
+use crate::parallel;
 use crate::plugins::PluginsError;
 use crate::plugins::providers::check_channels;
 
@@ -215,14 +216,13 @@ impl Watches for Reload {
 
 /// These rules, with what the workspace says of a run's limits and manners; the rest is of a host's start.
 pub fn under(rules: RunRules, config: &WorkspaceConfig) -> RunRules {
-    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
     let audit = config.audit.every.as_ref().map_or(Audit::End, |every| match every {
         AuditEvery::Count(count) => Audit::Every(*count),
         AuditEvery::Word(word) if word == "completion" => Audit::Completion,
         AuditEvery::Word(_) => Audit::End,
     });
     RunRules {
-        jobs: config.jobs.unwrap_or(cores),
+        jobs: config.jobs.unwrap_or_else(|| parallel::cores() as u32),
         audit,
         budget: config.budget.limit,
         budget_warn_at: config.budget.warn_at,

@@ -27,6 +27,7 @@ use crate::drive::extend;
 use crate::drive::finish::Summary;
 use crate::drive::fresh;
 use crate::drive::keep;
+use crate::drive::measured::MeasuredFor;
 use crate::drive::notices;
 use crate::drive::recover::{self, Cut};
 use crate::drive::run::Run;
@@ -260,6 +261,7 @@ fn at_work(
         Some(branch) => Arc::new(holder.marks_below(branch.tip_folder())),
     };
     let run = Run::new(id.to_owned(), state, journal.clone(), rules.backoff);
+    let metrics = Arc::new(MeasuredFor { measured: holder.measured.clone(), journal: journal.clone() });
     let desk = Desk {
         protected,
         workspace: holder.place.workspace.clone(),
@@ -272,6 +274,7 @@ fn at_work(
         commands: Commands::new(holder.supervisor.clone(), rules.jobs as usize + 2),
         roles: holder.roles.clone(),
         kv: holder.kv.clone(),
+        metrics,
         vectors: holder.vectors.clone(),
         providers: holder.providers.clone(),
         egress: holder.egress.clone(),

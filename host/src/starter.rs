@@ -7,6 +7,7 @@
 //! Not here: asking, and what is written (`commands/init/starter.rs`), certifying (`starter/certifier.rs`).
 
 mod certifier;
+mod tools;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -24,6 +25,7 @@ use crate::plugins::{self, Found};
 use crate::regular_file::{self, Links};
 
 pub use certifier::Certifier;
+pub use tools::found_tools;
 
 /// What a folder of packages has beside them.
 const SUMS: &str = "SHA256SUMS";

@@ -40,14 +40,16 @@ pub(crate) fn open_writer(folder: &Path, bytes_max: u64) -> Result<(Connection, 
     }
     let connection = Connection::open_with_flags(&path, flags(OpenFlags::SQLITE_OPEN_READ_WRITE))?;
     harden(&connection, WRITER_CACHE_KIB)?;
-    migration::check(&connection, MIGRATIONS)?;
+    let found = migration::check(&connection, MIGRATIONS)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
-    let before = migration::migrate(&connection, MIGRATIONS)?;
+    if found < MIGRATIONS.len() {
+        migration::migrate(&connection, MIGRATIONS)?;
+    }
     let page_bytes: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
     let pages_max = i64::try_from(bytes_max).unwrap_or(i64::MAX) / page_bytes.max(1);
     connection.pragma_update(None, "max_page_count", pages_max.max(1))?;
-    Ok((connection, before))
+    Ok((connection, found))
 }
 
 /// Gives room that nothing takes any more back to the disk. For whoever holds the store, while nothing else writes.

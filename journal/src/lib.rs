@@ -16,6 +16,7 @@ pub mod head;
 mod iso_time;
 pub mod journal;
 mod lock;
+pub mod metrics;
 mod migration;
 pub mod place;
 mod projection;

@@ -172,7 +172,7 @@ impl Projector {
                     Status::Failed => sql.failed.execute(params![phase, position])?,
                     _ => 0,
                 };
-                self.finish_attempt(sql, run, seq, finished)?;
+                self.finish_attempt(sql, run, (seq, position), finished)?;
             }
             Event::Called(called) => {
                 let task = called.task.map(|task| run.phase(task));
@@ -191,7 +191,7 @@ impl Projector {
                     token: called.token.as_deref(),
                     at: called.at,
                 };
-                write_kept(sql, run, seq, &called.writes, by)?;
+                write_kept(sql, run, (seq, position), &called.writes, by)?;
                 for (nth, asked) in called.asked.iter().enumerate() {
                     let asked = json!(asked).to_string();
                     sql.task_asked.execute(params![run.id, seq as i64, nth as i64, called.plugin, asked])?;
@@ -203,7 +203,7 @@ impl Projector {
             }
             Event::NoticeSent(sent) => {
                 let by = KeptBy { execution: None, phase: None, caller: None, token: None, at: sent.at };
-                write_kept(sql, run, seq, &sent.writes, by)?;
+                write_kept(sql, run, (seq, position), &sent.writes, by)?;
             }
             Event::TasksTaken { until, .. } => {
                 sql.tasks_taken.execute(params![run.id, *until as i64])?;
@@ -323,7 +323,7 @@ impl Projector {
         &mut self,
         sql: &mut ProjectionSql<'_>,
         run: &RunNames,
-        seq: u64,
+        (seq, position): (u64, i64),
         finished: &AttemptFinished,
     ) -> Result<(), CommitError> {
         let AttemptFinished { task, attempt, ending, status, writes, log, at, .. } = finished;
@@ -342,7 +342,7 @@ impl Projector {
             write_kept(
                 sql,
                 run,
-                seq,
+                (seq, position),
                 writes,
                 KeptBy { execution, phase, caller: None, token: None, at: *at },
             )?;

@@ -3,14 +3,13 @@
 //! In -> out: state folder -> [`Reader`]; run ids, task places -> events and rows.
 //! Invariant: only what is committed is seen, and nothing is changed.
 //! Not here: whether the chain is whole and ours (`events.rs`, `verify.rs`), values of this moment's run that are
-//! accepted and not committed (the loop keeps those).
+//! accepted and not committed (the loop keeps those), what plugins measured (`metrics.rs`).
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
-use serde::de::DeserializeOwned;
 
 use crate::artifacts::{self, ArtifactRow};
 use crate::chain::run_key;
@@ -18,9 +17,10 @@ use crate::connection;
 use crate::error::StoreError;
 use crate::event::{AskedAct, AskedTask, Event, Mark, TaskIndex, WORKSPACE_STREAM};
 use crate::events::{self, Events};
+use crate::metrics::{self, MetricPage, MetricQuery, MetricRow};
 use crate::place;
 use crate::projection::RunNames;
-use crate::rows::{AttemptRow, FindingRow, InterventionRow, Known, MetricRow, RunRow, TaskRow, plain_name};
+use crate::rows::{AttemptRow, FindingRow, InterventionRow, Known, RunRow, TaskRow, of_json, plain_name};
 use crate::state::RunState;
 
 /// As many keys as one answer of `orch:kv` has.
@@ -270,11 +270,15 @@ impl Reader {
     /// Metrics of a run, in the order in which they were made.
     pub fn metrics(&self, run: &str) -> Result<Vec<MetricRow>, StoreError> {
         let (from, to) = of_run(run);
-        self.rows(
-            "SELECT * FROM metrics WHERE id >= ?1 AND id < ?2 ORDER BY length(id), id",
-            [from, to],
-            metric_row,
-        )
+        Ok(metrics::of_run(&self.connection, &from, &to)?)
+    }
+
+    /// A page of the values that are wanted, of all runs and services.
+    ///
+    /// # Errors
+    /// `Sqlite`.
+    pub fn recorded(&self, query: &MetricQuery) -> Result<MetricPage, StoreError> {
+        Ok(metrics::page(&self.connection, query)?)
     }
 
     /// What attempts of a run made, in order.
@@ -420,15 +424,6 @@ fn run_row(row: &Row<'_>) -> Result<RunRow, rusqlite::Error> {
     })
 }
 
-/// What a column has as JSON; what cannot be read is no empty value.
-fn of_json<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> Result<T, rusqlite::Error> {
-    let text: String = row.get(column)?;
-    serde_json::from_str(&text).map_err(|error| {
-        let (place, text) = (row.as_ref().column_index(column).unwrap_or(0), rusqlite::types::Type::Text);
-        rusqlite::Error::FromSqlConversionFailure(place, text, Box::new(error))
-    })
-}
-
 fn task_row(row: &Row<'_>) -> Result<TaskRow, rusqlite::Error> {
     Ok(TaskRow {
         place: row.get("place")?,
@@ -468,16 +463,6 @@ fn finding_row(row: &Row<'_>) -> Result<FindingRow, rusqlite::Error> {
         resolved: row.get("resolved")?,
         plugin: row.get("plugin")?,
         task: row.get("task")?,
-    })
-}
-
-fn metric_row(row: &Row<'_>) -> Result<MetricRow, rusqlite::Error> {
-    Ok(MetricRow {
-        plugin: row.get("plugin")?,
-        name: row.get("name")?,
-        value: row.get("value")?,
-        unit: row.get("unit")?,
-        attributes: of_json(row, "attributes")?,
     })
 }
 

@@ -4,7 +4,9 @@
 //! Units: times as ISO 8601 text in UTC; text from outside is as it came and is escaped by who shows it.
 //! Not here: the queries (`reader.rs`), what fills the tables (`projection.rs`).
 
+use rusqlite::Row;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 /// Of runs that were begun before it was kept.
 pub(crate) const TASK_FILE: &str = "tasks.yml";
@@ -12,6 +14,15 @@ pub(crate) const TASK_FILE: &str = "tasks.yml";
 /// A task file's name without `.yml` or `.yaml`: whoever says one of them means the one that is there.
 pub(crate) fn plain_name(file: &str) -> &str {
     file.strip_suffix(".yml").or_else(|| file.strip_suffix(".yaml")).unwrap_or(file)
+}
+
+/// What a column has as JSON; what cannot be read is no empty value.
+pub(crate) fn of_json<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> Result<T, rusqlite::Error> {
+    let text: String = row.get(column)?;
+    serde_json::from_str(&text).map_err(|error| {
+        let (place, text) = (row.as_ref().column_index(column).unwrap_or(0), rusqlite::types::Type::Text);
+        rusqlite::Error::FromSqlConversionFailure(place, text, Box::new(error))
+    })
 }
 
 /// What a store knows of a task, whatever run that is of.
@@ -86,17 +97,6 @@ pub struct FindingRow {
     pub plugin: Option<String>,
     /// Id of the task that it is about; absent for the run.
     pub task: Option<String>,
-}
-
-/// A metric.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct MetricRow {
-    pub plugin: String,
-    pub name: String,
-    pub value: f64,
-    pub unit: String,
-    /// In the order in which the plugin gave them.
-    pub attributes: Vec<(String, String)>,
 }
 
 /// Something that a person has to decide, or has decided.

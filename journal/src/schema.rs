@@ -12,14 +12,12 @@ pub(crate) const APPLICATION_ID: i32 = 0x4f72_6368;
 
 /// Of each version, its new derived tables and their SQL, in the order in which they are compared and replaced.
 pub(crate) const PROJECTIONS: &[(&[&str], &str)] = &[
-    (
-        &["runs", "phases", "executions", "findings", "artifacts", "manual_interventions", "metrics", "kv"],
-        PROJECTIONS_1,
-    ),
+    (&["runs", "phases", "executions", "findings", "artifacts", "manual_interventions", "kv"], PROJECTIONS_1),
     (&["asked"], PROJECTIONS_2),
     (&[], PROJECTIONS_3),
     (&["acts"], PROJECTIONS_4),
     (&["task_files", "known"], PROJECTIONS_5),
+    (&["metrics"], PROJECTIONS_6),
 ];
 
 /// `position` counts the events of all runs in the order of their commits: what two runs wrote to the same key
@@ -43,7 +41,7 @@ CREATE TABLE heads (
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// A phase is a task, an execution an attempt. Ids start with the run's key, so the rows of a run lie together.
+/// A phase is a task, an execution an attempt. `metrics` is replaced by version 6. Ids start with the run's key, so the rows of a run lie together.
 pub(crate) const PROJECTIONS_1: &str = "\
 CREATE TABLE runs (
   id TEXT NOT NULL PRIMARY KEY,
@@ -193,6 +191,26 @@ CREATE TABLE known (
   mark TEXT,
   PRIMARY KEY (file, task)
 ) STRICT, WITHOUT ROWID;
+";
+
+/// Values that plugins measured: of whose attempt (or of which task that was looked at), when that was accepted, and in which
+/// place of all events. Whoever asks for a name goes through its values from the newest on.
+pub(crate) const PROJECTIONS_6: &str = "\
+DROP TABLE metrics;
+CREATE TABLE metrics (
+  id TEXT NOT NULL PRIMARY KEY,
+  run_id TEXT NOT NULL REFERENCES runs(id),
+  phase_id TEXT REFERENCES phases(id),
+  plugin TEXT NOT NULL,
+  name TEXT NOT NULL,
+  value REAL NOT NULL,
+  unit TEXT NOT NULL,
+  attributes TEXT NOT NULL,
+  recorded_at TEXT NOT NULL,
+  position INTEGER NOT NULL,
+  nth INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX metrics_by_name ON metrics (name, position, nth);
 ";
 
 /// Everything that the file says about its own structure, in one order.

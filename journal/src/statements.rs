@@ -6,7 +6,7 @@
 
 use rusqlite::{Connection, Statement};
 
-use crate::artifacts;
+use crate::{artifacts, metrics};
 
 /// Transactions, events and heads.
 pub(crate) struct EventSql<'c> {
@@ -122,7 +122,7 @@ impl<'c> ProjectionSql<'c> {
                 "UPDATE @.manual_interventions SET status = 'resolved', resolved_at = ?3 \
                  WHERE id >= ?1 AND id < ?2 AND status = 'open'",
             )?,
-            metric: prepare("INSERT INTO @.metrics VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?,
+            metric: prepare(metrics::INSERT)?,
             kv_set: prepare(
                 "INSERT INTO @.kv VALUES (?1, ?2, ?3, ?4) ON CONFLICT (plugin, label, key) \
                  DO UPDATE SET value = excluded.value",

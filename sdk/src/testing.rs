@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use crate::bindings::capabilities::orch::notify::shapes::Message;
 use crate::bindings::capabilities::orch::types::types as wire;
+use crate::metrics::Recorded;
 use crate::process::Output;
 use crate::{Attempt, Finding, Metric, NewTask, Task};
 
@@ -55,6 +56,7 @@ struct State {
     log: Vec<String>,
     findings: Vec<Finding>,
     metrics: Vec<Metric>,
+    measured: Vec<Recorded>,
     asked: Vec<NewTask>,
     artifacts: BTreeMap<String, Vec<u8>>,
     notices: Vec<Message>,
@@ -98,6 +100,12 @@ impl Host {
     pub fn with_value(self, label: &str, key: &str, value: impl AsRef<[u8]>) -> Self {
         let place = (label.to_owned(), key.to_owned());
         self.has(|state| drop(state.kv.insert(place, value.as_ref().to_owned())))
+    }
+
+    /// With one more value that was recorded before, newer than those that it has.
+    #[must_use]
+    pub fn with_recorded(self, value: Recorded) -> Self {
+        self.has(|state| state.measured.push(value))
     }
 
     /// With one more task in the run, pending.
@@ -157,6 +165,7 @@ impl Host {
         self.0.borrow().findings.clone()
     }
 
+    /// The values that were recorded.
     pub fn metrics(&self) -> Vec<Metric> {
         self.0.borrow().metrics.clone()
     }
@@ -264,6 +273,16 @@ mod tests {
         let host =
             Host::new().with_settings("{\"a\":1}").with_file("a/b.txt", "text").with_value("notes", "k", "v");
         let host = host.with_task(task("t1", "note")).with_answer(output("done"));
+        let recorded = |value, path: &str, plugin: &str| metrics::Recorded {
+            metric: Metric::new("size", value, "1").with("path", path),
+            plugin: plugin.to_owned(),
+            run: None,
+            task: None,
+            at: "2020-01-01T00:00:00.000Z".to_owned(),
+        };
+        let host =
+            host.with_recorded(recorded(1.0, "a", "demo/a")).with_recorded(recorded(2.0, "b", "demo/b"));
+        let host = host.with_recorded(recorded(3.0, "a", "demo/a"));
         host.play(|| {
             assert_eq!(settings::read(), "{\"a\":1}");
             let found: Vec<_> = files::find("**/*.txt").map(|entry| entry.unwrap().path).collect();
@@ -292,6 +311,14 @@ mod tests {
             assert!(metrics::record(&Metric::new("n", f64::NAN, "1")).is_err());
             let several = [Metric::new("n", 2.0, "1"), Metric::new("n", f64::NAN, "1")];
             assert!(metrics::record_all(&several).is_err());
+            let values = |query: metrics::Query| -> Vec<f64> {
+                metrics::all(query).map(|found| found.unwrap().metric.value).collect()
+            };
+            assert_eq!(values(metrics::Query::of("size").at_most(1)), [3.0, 2.0, 1.0]);
+            assert_eq!(values(metrics::Query::of("size").with("path", "a")), [3.0, 1.0]);
+            assert_eq!(values(metrics::Query::of("size").by("demo/b")), [2.0]);
+            assert_eq!(values(metrics::Query::of("n")), [0.0; 0]);
+            assert!(metrics::read(&metrics::Query::of("size").at_most(0)).is_err());
             artifacts::add_file("copy", "text/plain", "c").unwrap();
             notify::send(&Message::new("ops", "title")).unwrap();
             assert_eq!(Command::new("ls").arg("-l").run().unwrap().stdout_text(), "done");
@@ -321,9 +348,10 @@ mod tests {
 
     #[test]
     fn what_is_denied_is_an_answer_and_not_a_panic() {
-        let host = Host::new().without("kv").without("files").with_file("a", "b");
+        let host = Host::new().without("kv").without("metrics").without("files").with_file("a", "b");
         host.play(|| {
             assert!(matches!(kv::Bucket::open("notes"), Err(Error::Denied(_))));
+            assert!(matches!(metrics::all(metrics::Query::of("a")).next(), Some(Err(Error::Denied(_)))));
             assert!(matches!(files::read("a", 0), Err(Error::Denied(_))));
             assert!(matches!(files::find("*").next(), Some(Err(Error::Denied(_)))));
             tasks::add(&NewTask::new("note", "more")).unwrap();

@@ -24,7 +24,7 @@ SHAPE = record(
     git=Maybe(record(read=NONE)),
     process=Maybe(record(programs=TEXTS, env=NONE, network=NONE)),
     findings=Maybe(PLAIN),
-    metrics=Maybe(PLAIN),
+    metrics=Maybe(record(read=NONE)),
     artifacts=Maybe(record(types=TEXTS, count=U32, bytes=U64)),
     control=Maybe(record(start=FLAG, stop=FLAG, read=FLAG)),
     notify=Maybe(record(channels=TEXTS)),
@@ -105,6 +105,10 @@ def is_media_type(value):
     return value == "*" or re.fullmatch(rf"{part}/(?:\*|{part})", value) is not None
 
 
+def is_metric(value):
+    return value == "*" or re.fullmatch(r"[a-z0-9_.]{1,128}\*?", value) is not None
+
+
 FORMS = {
     "kv.labels": lambda value: value == "*" or is_name(value.removesuffix("*")),
     "tasks.kinds": lambda value: value == "*" or is_name(value),
@@ -114,6 +118,7 @@ FORMS = {
     "process.programs": is_program,
     "process.env": is_variable,
     "process.network": is_reach,
+    "metrics.read": is_metric,
     "artifacts.types": is_media_type,
     "notify.channels": lambda value: value == "*" or is_name(value),
     "llm.models": lambda value: value == "*" or is_name(value),
@@ -199,6 +204,7 @@ COVERS = {
     "process.programs": covers_program,
     "process.env": covers_variable,
     "process.network": covers_reach,
+    "metrics.read": lambda outer, inner: outer == inner or (outer.endswith("*") and inner.startswith(outer[:-1])),
     "artifacts.types": lambda outer, inner: outer == inner or (outer.endswith("*") and inner.startswith(outer[:-1])),
     "notify.channels": covers_word,
     "llm.models": covers_word,
@@ -328,7 +334,7 @@ INERT = (
 
 
 # Versions of our interfaces beside 0.1.0.
-LATER = {"metrics": ("0.1.1",), "reflector": ("0.2.0",)}
+LATER = {"metrics": ("0.1.1", "0.1.2"), "reflector": ("0.2.0",)}
 
 
 def ours(name):

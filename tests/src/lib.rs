@@ -70,7 +70,7 @@ kv = { labels = ["notes"], bytes = 8400000 }
 artifacts = { types = ["*"], count = 9, bytes = 10000 }
 control = { start = true, stop = true, read = true }
 findings = {}
-metrics = {}
+metrics = { read = ["visits"] }
 notify = { channels = ["ops"] }
 secrets = { use = [{ name = "token", host = "api.example.com:443" }, { name = "hook", host = "hooks.example.com:443" }] }
 wasi = { http_types = true }

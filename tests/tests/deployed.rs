@@ -121,6 +121,27 @@ fn the_compose_file_has_the_containers_and_nothing_that_is_not_there() {
             }
         }
     }
+    // What is published is what the image says and its program listens on; what is mounted over is a place that the image made.
+    for name in ["broker", "orchestrator-api"] {
+        let image = instructions("deploy/broker/Dockerfile");
+        let of = |wanted: &'static str| {
+            image.iter().filter(move |(word, _)| word == wanted).map(|(_, rest)| rest.as_str())
+        };
+        let exposed: Vec<&str> = of("EXPOSE").flat_map(str::split_whitespace).collect();
+        for port in services[name]["ports"].as_array().unwrap() {
+            let inside = port.as_str().unwrap().rsplit(':').next().unwrap();
+            assert!(exposed.contains(&inside), "{name}: {inside} of {exposed:?}");
+            let listens = format!("--listen 0.0.0.0:{inside}");
+            assert!(read("deploy/broker/entry.sh").contains(&listens), "{name}: nothing says `{listens}`");
+        }
+        let kept: Vec<String> =
+            of("VOLUME").flat_map(|list| serde_json::from_str::<Vec<String>>(list).unwrap()).collect();
+        for volume in services[name]["volumes"].as_array().unwrap() {
+            let inside = volume.as_str().unwrap().split(':').nth(1).unwrap().to_owned();
+            let is_file = of("COPY").any(|rest| rest.ends_with(&format!(" {inside}")));
+            assert!(kept.contains(&inside) || is_file, "{name}: the image has no {inside}");
+        }
+    }
     let at = services["broker"]["networks"]["orch"]["ipv4_address"].as_str().unwrap();
     // The worker's image asks there, and its policy lets it.
     let url = format!("http://{at}:8000");

@@ -44,7 +44,7 @@ pub(crate) fn started(workspace: &Workspace) -> Vec<String> {
 pub(crate) fn values(workspace: &Workspace, name: &str) -> Vec<f64> {
     let reader = workspace.reader();
     let run = reader.runs().unwrap().first().unwrap().id.clone();
-    let of_name = |metric: orch_journal::rows::MetricRow| (metric.name == name).then_some(metric.value);
+    let of_name = |metric: orch_journal::metrics::MetricRow| (metric.name == name).then_some(metric.value);
     reader.metrics(&run).unwrap().into_iter().filter_map(of_name).collect()
 }
 

@@ -45,6 +45,7 @@ fn what_a_service_writes_is_kept_with_its_answer_and_survives_a_kill() {
     let mut served = serve(&workspace, &["--plugins", &root]);
     assert_eq!(served.get("/count/count", token).body, "3");
     assert_eq!(served.ask("POST", "/count/report", token, "").status, 200);
+    assert_eq!(served.get("/count/visits", token).body, "1", "what a call recorded the next one reads");
     assert_eq!(served.signal(rustix::process::Signal::TERM), 0);
     let reader = workspace.reader();
     let stream = reader.stream().unwrap().unwrap();

@@ -44,6 +44,8 @@ pub struct Rules {
     pub narrow: BTreeMap<PluginId, Permissions>,
     /// What a trust root says. Once there is one, its publishers and certifiers are the only ones.
     pub anchor: Option<Arc<Anchor>>,
+    /// This is a host of development: certificates of level `development` count.
+    pub development: bool,
 }
 
 impl Rules {
@@ -59,6 +61,9 @@ impl Rules {
 
     /// How many certifiers must agree on what: the stricter of policy and root.
     pub fn wanted(&self) -> Wanted {
+        if self.development {
+            return Wanted { level: Level::Development, threshold: 1, independent: false };
+        }
         let policy = self.policy.certificates;
         let role = self.anchor.as_ref().map(|anchor| anchor.root().certifier_role());
         Wanted {
@@ -204,6 +209,9 @@ impl Walk {
         let certifiers = [rules.certifiers(), &delegated.certifiers].concat();
         let mut certificates = certificate::verify(package, manifest, &certifiers, now)?;
         for one in &mut certificates {
+            if one.certificate.level == Level::Development && !rules.development {
+                return Err(Refusal::CertificateDevelopment { key: one.key.id() });
+            }
             one.certificate.check_source(release)?;
             one.delegated_by = delegated.issuers(one.key.id());
         }
@@ -253,6 +261,7 @@ impl Walk {
         let trust = match weighed.level {
             Level::Certified => Trust::Certified,
             Level::Local => Trust::CertifiedLocal,
+            Level::Development => Trust::Development,
         };
         let known = (self.freshness, self.notes.clone());
         Ok(Admitted::new(package, manifest.clone(), facts, grant, trust, standing, known))

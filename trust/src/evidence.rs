@@ -31,6 +31,8 @@ mod sealed {
 pub enum Trust {
     Certified,
     CertifiedLocal,
+    /// Its author, on a host of development.
+    Development,
     /// Nobody, and it runs all the same: only with the feature `dangerous`.
     Unsigned,
     /// Nobody yet.
@@ -43,6 +45,7 @@ impl Trust {
         match self {
             Self::Certified => "certified",
             Self::CertifiedLocal => "certified (local)",
+            Self::Development => "development",
             Self::Unsigned => "unsigned",
             Self::Candidate => "candidate",
         }

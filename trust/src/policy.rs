@@ -15,6 +15,7 @@ use serde::Deserialize;
 
 use crate::authority::{AuthorityError, Level, malformed};
 use crate::digest::Sha256Digest;
+use crate::level::decided;
 use crate::name::PluginId;
 use crate::permission::text::is_name;
 use crate::permission::{
@@ -51,7 +52,7 @@ pub struct Policy {
 /// The level that `minimum_level` names; `local` unless said otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
-pub struct MinimumLevel(pub Level);
+pub struct MinimumLevel(#[serde(deserialize_with = "decided")] pub Level);
 
 impl Default for MinimumLevel {
     fn default() -> Self {
@@ -380,6 +381,7 @@ mod tests {
             "allow_all = true",
             "[default.allow]\nshell = {}",
             "minimum_level = \"none\"",
+            "minimum_level = \"development\"",
             "[default.allow.files]\nread = [\"../x\"]",
             "[default.allow.process]\nprograms = [\"*\"]",
             "[namespaces.\"demo/\".allow]\nlog = {}",

@@ -135,6 +135,7 @@ refusals! {
     CertificateSignedEarly { signed_at: UnixSeconds, finished_at: UnixSeconds } => "certificate-signed-early", "certificate was signed at {signed_at}, before its checks ended at {finished_at}";
     CertificateTooLong { valid_until: UnixSeconds, latest: UnixSeconds } => "certificate-too-long", "certificate says it is valid until {valid_until}, its level allows {latest} at most";
     CertificateLevel { found: &'static str, profile: &'static str } => "certificate-level", "certificate of level `{found}` is signed by a certifier for `{profile}` only";
+    CertificateDevelopment { key: KeyId } => "certificate-development", "certificate by key `{key}` is of level `development`: of a plugin that is being written, for its author's host of development alone";
     CertificateTool { found: String, expected: &'static str } => "certificate-tool", "certificate was made by `{found}`, expected `{expected}` or newer";
     CheckMissing { check: String } => "check-missing", "required check `{check}` is not in the certificate";
     CheckTwice { check: String } => "check-twice", "check `{check}` is in the certificate twice";
@@ -227,6 +228,9 @@ impl Refusal {
             }
             Self::CertificateExpired { .. } => {
                 "`orch-certify run PACKAGE --key KEY` certifies it again; `orch-host plugin renew` has this machine's own certifier do so for all that is approved".to_owned()
+            }
+            Self::CertificateDevelopment { .. } => {
+                "`orch-plugin pack` makes a package to give away, `orch-plugin sign` and `orch-certify run` vouch for it".to_owned()
             }
             Self::CertificateMissing { .. } | Self::RevokedRecertify { .. } => {
                 "`orch-certify run PACKAGE --key KEY` certifies it (again)".to_owned()

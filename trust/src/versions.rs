@@ -22,8 +22,9 @@ struct Later {
     since: Version,
 }
 
-static LATER: [Later; 2] = [
+static LATER: [Later; 3] = [
     Later { package: "metrics", version: Version::new(0, 1, 1), since: Version::new(0, 1, 1) },
+    Later { package: "metrics", version: Version::new(0, 1, 2), since: Version::new(0, 1, 1) },
     Later { package: "reflector", version: Version::new(0, 2, 0), since: Version::new(0, 1, 1) },
 ];
 
@@ -107,6 +108,7 @@ mod tests {
         for name in [
             "orch:metrics/metrics@0.1.0",
             "orch:metrics/metrics@0.1.1",
+            "orch:metrics/metrics@0.1.2",
             "orch:reflector/reflector@0.1.0",
             "orch:reflector/reflector@0.2.0",
             "orch:log/log@0.1.0",
@@ -114,7 +116,7 @@ mod tests {
             assert!(Ours::of(name).is_some(), "{name}");
         }
         for name in [
-            "orch:metrics/metrics@0.1.2",
+            "orch:metrics/metrics@0.1.3",
             "orch:metrics/metrics@0.2.0",
             "orch:metrics/metrics@0.1.01",
             "orch:metrics/metrics@0.1",

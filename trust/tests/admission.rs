@@ -7,6 +7,7 @@
 )]
 
 mod certified;
+mod development;
 
 use std::sync::Arc;
 

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 
+use orch_trust::authority::Level;
 use orch_trust::certificate::CheckStatus;
 use orch_trust::digest::Sha256Digest;
 use orch_trust::evidence::Trust;
@@ -33,8 +34,13 @@ fn words_in_texts_are_those_of_the_formats() {
         assert_eq!(Role::from_word(role.as_str()), Some(role));
     }
     assert_eq!(Role::from_word("Planner"), None);
-    let trust = [Trust::Certified, Trust::CertifiedLocal, Trust::Unsigned, Trust::Candidate];
-    assert_eq!(trust.map(Trust::as_str), ["certified", "certified (local)", "unsigned", "candidate"]);
+    let trust =
+        [Trust::Certified, Trust::CertifiedLocal, Trust::Development, Trust::Unsigned, Trust::Candidate];
+    let words = ["certified", "certified (local)", "development", "unsigned", "candidate"];
+    assert_eq!(trust.map(Trust::as_str), words);
+    for level in [Level::Development, Level::Local, Level::Certified] {
+        assert_eq!(serde_json::to_value(level).unwrap(), level.as_str());
+    }
 }
 
 #[test]

@@ -21,7 +21,7 @@ const ENDS: [&str; 2] = ["host/src/main.rs", "host/src/interrupt.rs"];
 const LINES_MAX: usize = 500;
 
 /// The parts of the host's library from top to bottom: what a part names lies below it.
-const PARTS: [&str; 47] = [
+const PARTS: [&str; 49] = [
     "commands",
     "interrupt",
     "serve",
@@ -30,6 +30,7 @@ const PARTS: [&str; 47] = [
     "holder",
     "control",
     "recheck",
+    "development",
     "starter",
     "place",
     "sources",
@@ -62,6 +63,7 @@ const PARTS: [&str; 47] = [
     "schemas",
     "git",
     "package",
+    "parallel",
     "regular_file",
     "whole_file",
     "console",

@@ -46,6 +46,7 @@ pub(crate) struct KeygenArgs {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Profile {
+    Development,
     Local,
     Certified,
 }
@@ -115,6 +116,7 @@ fn render(args: &KeygenArgs, key: PublicKey) -> anyhow::Result<String> {
     let owner = args.owner.clone();
     if let Some(profile) = args.certifier {
         let profile = match profile {
+            Profile::Development => Level::Development,
             Profile::Local => Level::Local,
             Profile::Certified => Level::Certified,
         };

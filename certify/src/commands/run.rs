@@ -77,6 +77,7 @@ pub(crate) struct RunArgs {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Profile {
+    Development,
     Local,
     Certified,
 }
@@ -84,6 +85,7 @@ enum Profile {
 impl Profile {
     fn level(self) -> Level {
         match self {
+            Self::Development => Level::Development,
             Self::Local => Level::Local,
             Self::Certified => Level::Certified,
         }

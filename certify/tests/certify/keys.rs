@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use orch_certify::issue::{WASMTIME, life_seconds, still_valid};
+use orch_certify::issue::{WASMTIME, still_valid};
 use orch_certify::statement;
 use orch_host::package;
 use orch_signer::key_file::{self, Form, Purpose};
 use orch_signer::passphrase::Passphrases;
 use orch_trust::authority::{Level, Publisher};
-use orch_trust::certificate::{Certificate, CheckStatus};
+use orch_trust::certificate::{Certificate, CheckStatus, life_seconds};
 use orch_trust::digest::Sha256Digest;
 use orch_trust::dsse::Statement;
 use orch_trust::manifest::Role;

@@ -25,6 +25,7 @@ use super::llm::backend::Deltas;
 use super::llm::catalogue::Catalogue;
 use super::llm::chat::Chat;
 use super::log::backend::LogSink;
+use super::metrics::backend::MetricReader;
 use super::notify::message::Message;
 use super::process::backend::Processes;
 use super::process::env::CommandEnv;
@@ -89,6 +90,8 @@ pub struct Lent {
     pub settings: Arc<str>,
     pub tasks: Arc<dyn TaskReader>,
     pub kv: Arc<dyn KvReader>,
+    /// What plugins measured before.
+    pub metrics: Arc<dyn MetricReader>,
     pub vectors: Arc<dyn VectorStore>,
     pub effects: Arc<dyn EffectGate>,
     pub processes: Arc<dyn Processes>,

@@ -20,6 +20,7 @@ use super::lent::Lent;
 use super::lent::Providers;
 use super::llm::backend::Deltas;
 use super::log::backend::{LogLevel, LogSink};
+use super::metrics::backend::{MetricPage, MetricQuery, MetricReader, MetricsUnavailable};
 use super::process::backend::{ProcessError, ProcessOutput, ProcessRequest, Processes};
 use super::process::env::CommandEnv;
 use super::provided::Asking;
@@ -43,6 +44,7 @@ impl Nothing {
             settings: "{}".into(),
             tasks: nothing.clone(),
             kv: nothing.clone(),
+            metrics: nothing.clone(),
             vectors: nothing.clone(),
             effects: nothing.clone(),
             processes: nothing.clone(),
@@ -104,6 +106,12 @@ impl KvReader for Nothing {
 
     fn bytes(&self, _plugin: &str) -> Result<u64, KvUnavailable> {
         Err(KvUnavailable)
+    }
+}
+
+impl MetricReader for Nothing {
+    fn read(&self, _query: MetricQuery) -> Boxed<'_, Result<MetricPage, MetricsUnavailable>> {
+        Box::pin(async { Err(MetricsUnavailable) })
     }
 }
 

@@ -27,6 +27,7 @@ use super::lent::Providers;
 use super::lent::{CallContext, Lent};
 use super::llm::fake::FakeModels;
 use super::log::fake::FakeLog;
+use super::metrics::fake::FakeMetrics;
 use super::nothing::Nothing;
 use super::notify::fake::FakeNotifier;
 use super::process::env::CommandEnv;
@@ -44,6 +45,7 @@ pub use super::embed::fake::AskedVectors;
 pub use super::http::fake::{ScriptedAnswer, ScriptedFault, SentRequest};
 pub use super::http::record::{Recorder, Unkept};
 pub use super::llm::fake::{AskedModel, ScriptedChat};
+pub use super::metrics::backend::RecordedMetric;
 pub use super::mood::Mood;
 pub use super::process::fake::ScriptedCommand;
 
@@ -52,6 +54,7 @@ pub use super::process::fake::ScriptedCommand;
 pub struct Fakes {
     pub(crate) tasks: Arc<FakeTasks>,
     pub(crate) kv: Arc<FakeKv>,
+    pub(crate) metrics: Arc<FakeMetrics>,
     pub(crate) vectors: Arc<FakeShelf>,
     pub(crate) gate: Arc<FakeGate>,
     pub(crate) processes: Arc<FakeProcesses>,
@@ -74,6 +77,7 @@ impl Fakes {
             control: Arc::new(FakeControl::new(mood, tasks.len())),
             tasks: Arc::new(FakeTasks::new(tasks, mood)),
             kv: Arc::new(FakeKv::new(mood)),
+            metrics: Arc::new(FakeMetrics::new(mood)),
             vectors: Arc::new(FakeShelf::new(mood)),
             gate: Arc::new(FakeGate::new(mood)),
             processes: Arc::new(FakeProcesses::new(mood)),
@@ -123,6 +127,10 @@ impl Fakes {
         &self.kv
     }
 
+    pub fn metrics(&self) -> &FakeMetrics {
+        &self.metrics
+    }
+
     pub fn processes(&self) -> &FakeProcesses {
         &self.processes
     }
@@ -154,11 +162,11 @@ impl Fakes {
     /// Everything that they were asked, as text; times, which differ, are left out.
     pub fn record(&self) -> String {
         let (commands, effects) = (self.processes.record(), self.gate.effects());
-        let (lines, labels) = (self.log.lines(), self.kv.asked());
+        let (lines, labels, names) = (self.log.lines(), self.kv.asked(), self.metrics.asked());
         let (notices, requests, secrets) = (self.notify.sent(), self.http.requests(), self.secrets.asked());
         let (chats, texts, queries) = (self.llm.asked(), self.embed.asked(), self.retrieve.asked());
         format!(
-            "commands {commands:?}\neffects {effects:?}\nlog {lines:?}\nkv {labels:?}\nnotices {notices:?}\nmodels {chats:?}\ntexts {texts:?}\nqueries {queries:?}\nrequests {requests:?}\nsecrets {secrets:?}"
+            "commands {commands:?}\neffects {effects:?}\nlog {lines:?}\nkv {labels:?}\nmetrics {names:?}\nnotices {notices:?}\nmodels {chats:?}\ntexts {texts:?}\nqueries {queries:?}\nrequests {requests:?}\nsecrets {secrets:?}"
         )
     }
 
@@ -167,6 +175,7 @@ impl Fakes {
         let Self {
             tasks,
             kv,
+            metrics,
             vectors,
             gate,
             processes,
@@ -183,6 +192,7 @@ impl Fakes {
         let held = [
             Arc::strong_count(tasks),
             Arc::strong_count(kv),
+            Arc::strong_count(metrics),
             Arc::strong_count(vectors),
             Arc::strong_count(gate),
             Arc::strong_count(processes),
@@ -195,7 +205,7 @@ impl Fakes {
             Arc::strong_count(secrets),
             Arc::strong_count(http),
         ];
-        held == [1; 13]
+        held == [1; 14]
     }
 
     /// The context of a call. `workspace`: absolute, without links. `settings`: a JSON object.
@@ -231,6 +241,7 @@ impl Fakes {
             settings: settings.into(),
             tasks: self.tasks.clone(),
             kv: self.kv.clone(),
+            metrics: self.metrics.clone(),
             vectors: self.vectors.clone(),
             effects: self.gate.clone(),
             processes: self.processes.clone(),

@@ -61,6 +61,7 @@ pub struct ServeArgs {
 pub fn run(args: &ServeArgs, home: Option<&Path>, console: Console) -> Outcome {
     let place = Place::of(&args.dir, &args.memory)?;
     let operator = place::operator(home)?;
+    operator.check_ordinary()?;
     if !operator.knows_workspace(&place.workspace)? {
         return Err(WorkspaceError::Unknown { path: place.workspace.to_path_buf() }.into());
     }

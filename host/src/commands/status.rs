@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use orch_journal::RunState;
 use orch_journal::event::RunStatus;
 use orch_journal::rows::{AttemptRow, RunRow, TaskRow};
+use orch_trust::evidence::Trust;
 
 use super::followed;
 use super::stored_run::{BranchFacts, find_run, is_open, result_of};
@@ -88,6 +89,16 @@ fn why_waiting(run: &RunRow) -> Option<String> {
     (run.status == RunStatus::Waiting.as_str()).then(|| format!("it waits: {why}"))
 }
 
+/// Those of its plugins that are being written, which nobody certified.
+fn in_development(run: &RunRow) -> Vec<&str> {
+    let plugins = run.metadata.get("plugins").and_then(serde_json::Value::as_array);
+    let written = |plugin: &&serde_json::Value| {
+        plugin.get("trust").is_some_and(|trust| trust == Trust::Development.as_str())
+    };
+    let plugins = plugins.into_iter().flatten().filter(written);
+    plugins.filter_map(|plugin| plugin.get("id")?.as_str()).collect()
+}
+
 /// How a run stands.
 struct Standing {
     run: RunRow,
@@ -146,6 +157,10 @@ impl Standing {
         }
         if let Some(why) = why_waiting(run) {
             console.line(&escape_cut(&why, 240));
+        }
+        for id in in_development(run) {
+            console
+                .line(&format!("development: nobody certified `{}`, whose author runs it here", escape(id)));
         }
         if let Some(branch) = &self.branch {
             console.line(&escape(&branch.to_string()));

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use orch_journal::event::TrustedRole;
-use orch_trust::authority::{Certifier, Publisher};
+use orch_trust::authority::{Certifier, Level, Publisher};
 
 use crate::config::operator::OperatorError;
 use crate::console::{Console, escape};
@@ -39,6 +39,9 @@ pub fn run(command: &TrustCommand, home: Option<&Path>, console: Console) -> Out
             (TrustedRole::Publisher, publisher.key.id(), publisher.owner, shown)
         }
         (_, Ok(certifier)) => {
+            if certifier.profile == Level::Development && !operator.development {
+                return Err(OperatorError::DevelopmentKey { path: file.clone(), key: certifier.id() }.into());
+            }
             let shown =
                 format!("certifier {} for `{}`", escape(&certifier.owner), certifier.profile.as_str());
             (TrustedRole::Certifier, certifier.id(), certifier.owner, shown)

@@ -70,6 +70,7 @@ pub struct WorkerArgs {
 
 pub fn run(args: &WorkerArgs, home: Option<&Path>, console: Console) -> Outcome {
     let operator = place::operator(home)?;
+    operator.check_ordinary()?;
     let (process, http) = allowed(&operator)?;
     let name = args.name.clone().unwrap_or_else(|| format!("worker-{}", std::process::id()));
     if !is_id(&name) {

@@ -9,6 +9,7 @@
 
 mod anchor;
 mod decisions;
+mod development;
 pub(super) mod error;
 mod folder_lock;
 mod intake;
@@ -92,6 +93,8 @@ pub struct Operator {
     pub signing_key: bool,
     /// What a trust root says; then nobody else is trusted.
     pub anchor: Option<Arc<Anchor>>,
+    /// This is the folder of a host of development.
+    pub development: bool,
 }
 
 /// Where the operator's folder is: what was said, else `$XDG_CONFIG_HOME/orch`, else `~/.config/orch`. A variable with
@@ -179,7 +182,9 @@ impl Operator {
         if let Some(said) = &signing_key {
             publishers.push(signing_key_publisher(said.trim())?);
         }
+        let development = development::check(home, &secret, anchor.is_some(), &certifiers)?;
         Ok(Self {
+            development,
             home: one_spelling(home)?,
             policy,
             publishers,
@@ -204,6 +209,7 @@ impl Operator {
             lock,
             narrow: workspace.narrow.clone(),
             anchor: self.anchor.clone(),
+            development: self.development,
         }
     }
 

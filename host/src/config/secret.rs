@@ -43,6 +43,8 @@ pub enum KeyUse {
     TaskEnv,
     /// Variables of two processes that are compared.
     Variables,
+    /// That the operator's folder is one of development.
+    Development,
 }
 
 impl KeyUse {
@@ -56,6 +58,7 @@ impl KeyUse {
             Self::Marks => b"orch marks v1",
             Self::TaskEnv => b"orch task-env v1",
             Self::Variables => b"orch variables v1",
+            Self::Development => b"orch development v1",
         }
     }
 }

@@ -36,7 +36,7 @@ const KILL_AFTER_SECONDS_MAX: f64 = 600.0;
 const KILL_AFTER_DEFAULT: Duration = Duration::from_secs(5);
 
 /// Keys of the operator's folder that have no business in a workspace.
-const AUTHORITY: [&str; 14] = [
+const AUTHORITY: [&str; 15] = [
     "allow",
     "grant",
     "grants",
@@ -50,6 +50,7 @@ const AUTHORITY: [&str; 14] = [
     "packages",
     "plugins",
     "minimum_level",
+    "development",
     "deny",
 ];
 

@@ -84,7 +84,7 @@ impl Api {
     pub(crate) async fn recorded(
         &self,
         run: Option<String>,
-    ) -> Result<Vec<orch_journal::rows::MetricRow>, Problem> {
+    ) -> Result<Vec<orch_journal::metrics::MetricRow>, Problem> {
         self.read(move |reader| {
             let mut rows = match reader.stream()? {
                 Some(stream) => reader.metrics(&stream)?,

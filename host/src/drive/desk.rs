@@ -17,6 +17,7 @@ use super::asked::AskedQueue;
 use super::branch::Branch;
 use super::kv::KvOverlay;
 use super::marks::Marks;
+use super::measured::MeasuredFor;
 use super::own_files::OwnFiles;
 use super::roles::{Bound, Roles};
 use super::standing::{Standing, Watches};
@@ -75,6 +76,8 @@ pub struct Desk {
     /// The plugins that it calls.
     pub roles: Arc<Roles>,
     pub kv: Arc<KvOverlay>,
+    /// What plugins measured.
+    pub metrics: Arc<MeasuredFor>,
     /// Collections of passages, beside the store.
     pub vectors: Arc<Shelf>,
     /// Plugins that answer for others.
@@ -129,6 +132,7 @@ impl Desk {
             settings: bound.settings.clone(),
             tasks: Arc::new(StateReader::new(state)),
             kv: self.kv.clone(),
+            metrics: self.metrics.clone(),
             vectors: self.vectors.clone(),
             effects,
             env: CommandEnv { workspace: self.env.clone(), ..CommandEnv::default() },

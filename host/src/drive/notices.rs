@@ -122,6 +122,7 @@ async fn one(run: &mut Run, desk: &Desk, notice: &Owed) -> Left<(), String> {
     let (run_id, key): (Arc<str>, Arc<str>) = (run.id.as_str().into(), notice.asked.key.as_str().into());
     let lent = Lent {
         kv: desk.kv.clone(),
+        metrics: desk.metrics.clone(),
         effects: Arc::new(Gate::new(by, run.ask(), desk)),
         log: desk.log.clone(),
         secrets: desk.secrets.clone(),

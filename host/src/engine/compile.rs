@@ -85,14 +85,30 @@ impl Engine {
         self.check(evidence, component)
     }
 
+    /// Its native code, if the cache has it.
+    pub fn cached<R: Runnable>(&self, evidence: &R, cache: &NativeCache) -> Option<Component> {
+        cache.load(self, &evidence.component_digest())
+    }
+
     /// The same with native code from the cache if it is there, and kept in it if not.
     pub fn compile_cached<R: Runnable>(
         &self,
         evidence: R,
         cache: &NativeCache,
     ) -> Result<Compiled<R>, CompileError> {
+        let known = self.cached(&evidence, cache);
+        self.compile_known(evidence, known, cache)
+    }
+
+    /// The same of which it is known whether it was [`Self::cached`].
+    pub fn compile_known<R: Runnable>(
+        &self,
+        evidence: R,
+        known: Option<Component>,
+        cache: &NativeCache,
+    ) -> Result<Compiled<R>, CompileError> {
         let digest = evidence.component_digest();
-        let component = match cache.load(self, &digest) {
+        let component = match known {
             Some(component) => component,
             None => {
                 let component = self.compile_binary(&evidence)?;

@@ -4,7 +4,7 @@
 //! Invariant: what fits the pool runs in the pool; what outgrows it runs all the same, in an engine without one.
 //! Not here: finding and admitting them (`plugins.rs`), the calls (`role/`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use orch_trust::facts::Facts;
 use orch_trust::manifest::Role;
 use orch_trust::permission::{Effect, Permissions};
 use sha2::{Digest, Sha256};
+use wasmtime::component::Component;
 
 use super::{AdmittedPlugins, PluginsError};
 use crate::config::workspace::WorkspaceConfig;
@@ -21,6 +22,7 @@ use crate::drive::roles::{Bound, Pace, Roles};
 use crate::engine::cache::NativeCache;
 use crate::engine::withdrawal::Withdrawal;
 use crate::engine::{Compiled, Engine, EngineError};
+use crate::parallel;
 use crate::role::AnyExported;
 use crate::role::Binding;
 
@@ -35,6 +37,8 @@ pub struct Workbench<'a> {
     folder: &'a Path,
     admitted: &'a AdmittedPlugins,
     compiled: BTreeMap<String, Compiled<Admitted>>,
+    /// Native code of the pool that was kept and is not taken yet.
+    kept: BTreeMap<String, Component>,
 }
 
 impl<'a> Workbench<'a> {
@@ -45,11 +49,21 @@ impl<'a> Workbench<'a> {
         folder: &'a Path,
         admitted: &'a AdmittedPlugins,
     ) -> Self {
-        Self { pool, large: None, cache, workspace, folder, admitted, compiled: BTreeMap::new() }
+        Self {
+            pool,
+            large: None,
+            cache,
+            workspace,
+            folder,
+            admitted,
+            compiled: BTreeMap::new(),
+            kept: BTreeMap::new(),
+        }
     }
 
     /// The plugins of the loop: everything that is bound but services.
     pub fn roles(&mut self) -> Result<Roles, PluginsError> {
+        self.fetch();
         let mut bound: Vec<(Binding, Arc<Bound>)> = Vec::new();
         for binding in self.workspace.roles.all().iter().filter(|binding| binding.role != Role::Service) {
             let same = |(other, _): &&(Binding, _)| (other.role, &other.id) == (binding.role, &binding.id);
@@ -61,6 +75,17 @@ impl<'a> Workbench<'a> {
         }
         Roles::new(bound, self.admitted.offers(self.workspace), self.withdrawals())
             .ok_or(PluginsError::NoPlanner)
+    }
+
+    /// Native code of all that fits the pool and was kept; what was not is compiled one by one, which needs much memory.
+    fn fetch(&mut self) {
+        let of_the_loop = self.workspace.roles.all().iter().filter(|binding| binding.role != Role::Service);
+        let ids: BTreeSet<&String> = of_the_loop.map(|binding| &binding.id).collect();
+        let plugins = ids.into_iter().filter_map(|id| Some((id, self.admitted.by_id.get(id)?)));
+        let fitting: Vec<_> = plugins.filter(|(_, plugin)| self.pool.fits(plugin.facts())).collect();
+        let kept = parallel::map(&fitting, |(_, plugin)| self.pool.cached(*plugin, self.cache));
+        let named = fitting.into_iter().zip(kept).filter_map(|((id, _), kept)| Some((id.clone(), kept?)));
+        self.kept = named.collect();
     }
 
     /// What takes each plugin that was compiled from service, by id.
@@ -79,7 +104,10 @@ impl<'a> Workbench<'a> {
         let engine = self.engine_for(admitted.facts())?;
         let compiled = match self.compiled.get(id) {
             Some(compiled) => compiled.clone(),
-            None => engine.compile_cached(admitted.clone(), self.cache)?,
+            None => {
+                let known = self.kept.remove(id).or_else(|| engine.cached(admitted, self.cache));
+                engine.compile_known(admitted.clone(), known, self.cache)?
+            }
         };
         self.compiled.insert(id.clone(), compiled.clone());
         let permissions = admitted.grant().permissions().in_role(binding.role);

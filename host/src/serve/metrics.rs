@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use orch_journal::rows::MetricRow;
+use orch_journal::metrics::MetricRow;
 use orch_task::Status;
 use prometheus::core::Collector;
 use prometheus::{
@@ -97,7 +97,7 @@ fn newest(recorded: &[MetricRow], values_max: usize) -> prometheus::Result<Gauge
     let labels = ["plugin", "name", "unit", "attributes"];
     let values = GaugeVec::new(Opts::new("orch_recorded", "What plugins recorded last."), &labels)?;
     let mut newest = BTreeMap::new();
-    for MetricRow { plugin, name, value, unit, attributes } in recorded {
+    for MetricRow { plugin, name, value, unit, attributes, .. } in recorded {
         newest.insert((plugin, name, unit, json!(attributes).to_string()), *value);
     }
     for ((plugin, name, unit, attributes), value) in newest.into_iter().take(values_max) {

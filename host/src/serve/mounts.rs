@@ -34,6 +34,7 @@ use crate::drive::asked::AskedQueue;
 use crate::drive::extend;
 use crate::drive::kv::KvOverlay;
 use crate::drive::kv_reads::KvReads;
+use crate::drive::measured::MeasuredFor;
 use crate::drive::reported;
 use crate::drive::roles::{Bound, Roles};
 use crate::engine::CallError;
@@ -109,6 +110,7 @@ pub struct Mounts {
     task_file: PathBuf,
     roles: Arc<Roles>,
     kv: Arc<KvOverlay>,
+    metrics: Arc<MeasuredFor>,
     vectors: Arc<Shelf>,
     providers: Providers,
     secrets: Arc<dyn SecretReader>,
@@ -149,6 +151,10 @@ impl Mounts {
             task_file: holder.task_file.clone(),
             roles: holder.roles.clone(),
             kv: holder.kv.clone(),
+            metrics: Arc::new(MeasuredFor {
+                measured: holder.measured.clone(),
+                journal: holder.stream.clone(),
+            }),
             vectors: holder.vectors.clone(),
             providers: holder.providers.clone(),
             secrets: holder.secrets.clone(),
@@ -257,6 +263,7 @@ impl Mounts {
             settings: bound.settings.clone(),
             tasks: tasks.clone(),
             kv: reads.clone(),
+            metrics: self.metrics.clone(),
             vectors: self.vectors.clone(),
             controls: control.clone(),
             log: self.log.clone(),

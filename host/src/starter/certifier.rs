@@ -9,6 +9,8 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use orch_trust::authority::Level;
+
 use crate::exit::{Exit, Fault};
 use crate::place;
 use crate::regular_file::{self, Links};
@@ -71,8 +73,16 @@ impl Certifier {
     /// # Errors
     /// `certification-refused`, with what the program said, where a check did not pass; `certifier-failed`.
     pub fn certify(&self, package: &Path) -> Result<(), Fault> {
+        self.certify_as(Level::Local, package)
+    }
+
+    /// The same with the checks of that level.
+    ///
+    /// # Errors
+    /// Those of [`Certifier::certify`].
+    pub fn certify_as(&self, level: Level, package: &Path) -> Result<(), Fault> {
         let mut command = Command::new(&self.program);
-        command.args(["run", "--profile", "local", "--quiet", "--key"]).arg(&self.key).arg(package);
+        command.args(["run", "--profile", level.as_str(), "--quiet", "--key"]).arg(&self.key).arg(package);
         self.run(&mut command)
     }
 

@@ -9,6 +9,7 @@ use super::RunNames;
 use crate::artifacts;
 use crate::event::Writes;
 use crate::journal::CommitError;
+use crate::metrics::{self, MetricOf, Place};
 use crate::statements::ProjectionSql;
 
 /// The call that something is kept with, by the ids of its rows.
@@ -22,11 +23,11 @@ pub(super) struct KeptBy<'a> {
     pub(super) at: u64,
 }
 
-/// What a call left.
+/// What a call left, by the place of its event in its run and among those of all runs.
 pub(super) fn write_kept(
     sql: &mut ProjectionSql<'_>,
     run: &RunNames,
-    seq: u64,
+    (seq, position): (u64, i64),
     writes: &Writes,
     by: KeptBy<'_>,
 ) -> Result<(), CommitError> {
@@ -54,16 +55,14 @@ pub(super) fn write_kept(
     let of = |one: &'_ Writes| if one.plugin == *owner { plugin.cloned() } else { Some(one.plugin.clone()) };
     let metrics = writes.of_each().flat_map(|one| one.metrics.iter().map(move |metric| (of(one), metric)));
     for (nth, (plugin, metric)) in metrics.enumerate() {
-        let attributes = json!(metric.attributes).to_string();
-        sql.metric.execute(params![
-            run.row(seq, nth),
-            run.id,
-            plugin.unwrap_or_default(),
-            metric.name,
-            metric.value,
-            metric.unit,
-            attributes,
-        ])?;
+        let of = MetricOf {
+            run: &run.id,
+            phase: phase.as_deref(),
+            plugin: plugin.as_deref().unwrap_or_default(),
+            place: Place { position, nth: nth as u32 },
+            at,
+        };
+        metrics::insert(&mut sql.metric, &run.row(seq, nth), of, metric)?;
     }
     for (nth, artifact) in artifacts.iter().enumerate() {
         let belongs_to = (run.id.as_str(), phase.as_deref());

@@ -133,3 +133,17 @@ pub(crate) fn stored(folder: &Path, events: Vec<Event>) {
     journal.wait_checkpoint().unwrap();
     store.close().unwrap();
 }
+
+/// What makes a store's metrics those of a host that kept neither their task nor their time: versions 1 to 5 of the schema.
+pub(crate) const METRICS_OF_5: &str = "\
+DROP TABLE metrics;
+CREATE TABLE metrics (
+  id TEXT NOT NULL PRIMARY KEY,
+  run_id TEXT NOT NULL REFERENCES runs(id),
+  plugin TEXT NOT NULL,
+  name TEXT NOT NULL,
+  value REAL NOT NULL,
+  unit TEXT NOT NULL,
+  attributes TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+";

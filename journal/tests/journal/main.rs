@@ -10,6 +10,7 @@ mod fixture;
 mod groups;
 mod listed;
 mod looks;
+mod metrics;
 mod opening;
 mod projections;
 mod pruned;

@@ -64,7 +64,7 @@ fn a_store_of_a_newer_host_is_refused_and_not_changed() {
         Store::open(&folder.path().join("state"), options(folder.path())).unwrap_err(),
         Reader::open(&folder.path().join("state")).unwrap_err(),
     ] {
-        assert_eq!(refusal.to_string(), "store has schema version 9, this host supports up to 5");
+        assert_eq!(refusal.to_string(), "store has schema version 9, this host supports up to 6");
         assert_eq!(refusal.code(), "store-newer-version");
     }
     assert_eq!(std::fs::read(&path).unwrap(), before);

@@ -4,7 +4,7 @@ use orch_journal::event::{AskedAct, AskedTask, Called, Event, ServiceAct, Stream
 use orch_journal::{JournalKeys, Store, StoreOptions, audit_verify, db_check};
 use orch_task::{Kind, TaskId};
 
-use crate::fixture::{keys, kv, open, options, small_run, started};
+use crate::fixture::{METRICS_OF_5, keys, kv, open, options, small_run, started};
 
 fn begins(stream: &str) -> Event {
     Event::StreamStarted(StreamStarted { stream: stream.to_owned(), store: None, at: 1, mac: String::new() })
@@ -131,9 +131,10 @@ fn a_store_of_before_is_checked_as_it_is_and_brought_to_the_newest_version() {
     let state = folder.path().join("state");
     let older = rusqlite::Connection::open(state.join("state.db")).unwrap();
     older
-        .execute_batch(
-            "DROP TABLE asked; DROP TABLE known; DROP TABLE task_files; DROP TABLE acts; PRAGMA user_version = 1",
-        )
+        .execute_batch(&format!(
+            "{METRICS_OF_5} DROP TABLE asked; DROP TABLE known; DROP TABLE task_files; DROP TABLE acts; \
+             PRAGMA user_version = 1"
+        ))
         .unwrap();
     drop(older);
     let check = db_check(&state, false).unwrap();

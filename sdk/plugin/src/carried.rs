@@ -101,6 +101,7 @@ pub const WIT: &[Embedded] = files!("wit":
     "deps/log@0.1.0/log.wit",
     "deps/metrics@0.1.0/metrics.wit",
     "deps/metrics@0.1.1/metrics.wit",
+    "deps/metrics@0.1.2/metrics.wit",
     "deps/notify@0.1.0/notify.wit",
     "deps/planner@0.1.0/planner.wit",
     "deps/process@0.1.0/process.wit",

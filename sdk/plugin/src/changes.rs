@@ -2,7 +2,7 @@
 //!
 //! In -> out: a project's folder -> [`Mark`], which differs when a file's bytes may have.
 //! Limits: 20,000 files; what is beyond them is not seen.
-//! Invariant: what builds and tools write (`target`, `.git`) is not looked at, so that a build is no edit.
+//! Invariant: what builds, tools and hosts write (`target`, `.git`, `.orch`) is not looked at, so that a build is no edit.
 //! Not here: what is done about it (`commands/dev.rs`).
 
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 const FILES_MAX: usize = 20_000;
-const IGNORED: [&str; 4] = ["target", ".git", "node_modules", "__pycache__"];
+const IGNORED: [&str; 5] = ["target", ".git", ".orch", "node_modules", "__pycache__"];
 
 /// Length and time of each file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -14,6 +14,7 @@ pub mod case;
 pub mod changes;
 pub mod component;
 pub mod dependencies;
+pub mod development;
 pub mod embedded;
 pub mod error;
 pub mod flags;

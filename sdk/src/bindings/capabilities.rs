@@ -6175,9 +6175,10 @@ pub mod orch {
         }
     }
     pub mod metrics {
-        /// Measured values, kept with the run.
+        /// Measured values, kept with the run, and read again.
         ///
-        /// Permission: `metrics`. Kept only if the call's result is accepted. Not an effect.
+        /// Permission: `metrics` opens recording; `metrics.read` names what may be read. What is
+        /// recorded is kept only if the call's result is accepted. Not an effect.
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
         pub mod metrics {
             #[used]
@@ -6186,6 +6187,97 @@ pub mod orch {
             use super::super::super::_rt;
             pub type Error = super::super::super::orch::types::types::Error;
             pub type Metric = super::super::super::orch::types::types::Metric;
+            /// Where a value stands among all of the workspace. Only to be given back.
+            #[repr(C)]
+            #[derive(Clone, Copy, PartialEq)]
+            pub struct Place {
+                pub position: i64,
+                pub nth: u32,
+            }
+            impl ::core::fmt::Debug for Place {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Place")
+                        .field("position", &self.position)
+                        .field("nth", &self.nth)
+                        .finish()
+                }
+            }
+            /// Which values are wanted: all that is said holds of each.
+            #[derive(Clone, PartialEq)]
+            pub struct Query {
+                /// Exactly this name, 1..=128 of `[a-z0-9_.]`.
+                pub name: _rt::String,
+                /// Id of the plugin that recorded them; none: whoever did.
+                pub plugin: ::core::option::Option<_rt::String>,
+                /// Among their attributes, at most 16 of 256 bytes.
+                pub attributes: _rt::Vec<(_rt::String, _rt::String)>,
+                /// `next` of the page before; none: from the newest on.
+                pub before: ::core::option::Option<Place>,
+                /// 1..=1000.
+                pub limit: u32,
+            }
+            impl ::core::fmt::Debug for Query {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Query")
+                        .field("name", &self.name)
+                        .field("plugin", &self.plugin)
+                        .field("attributes", &self.attributes)
+                        .field("before", &self.before)
+                        .field("limit", &self.limit)
+                        .finish()
+                }
+            }
+            /// A value with where it comes from.
+            #[derive(Clone, PartialEq)]
+            pub struct Recorded {
+                pub metric: Metric,
+                /// Id of the plugin that recorded it.
+                pub plugin: _rt::String,
+                /// Name of the run; none: a service recorded it.
+                pub run: ::core::option::Option<_rt::String>,
+                /// Id of the task whose attempt recorded it, or that was looked at; none: no task's.
+                pub task: ::core::option::Option<_rt::String>,
+                /// When its call's result was accepted, ISO 8601 in UTC.
+                pub at: _rt::String,
+            }
+            impl ::core::fmt::Debug for Recorded {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Recorded")
+                        .field("metric", &self.metric)
+                        .field("plugin", &self.plugin)
+                        .field("run", &self.run)
+                        .field("task", &self.task)
+                        .field("at", &self.at)
+                        .finish()
+                }
+            }
+            #[derive(Clone, PartialEq)]
+            pub struct Page {
+                /// The newest first.
+                pub values: _rt::Vec<Recorded>,
+                /// There is more to look at, from there on; also where nothing of this page fitted.
+                pub next: ::core::option::Option<Place>,
+            }
+            impl ::core::fmt::Debug for Page {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Page")
+                        .field("values", &self.values)
+                        .field("next", &self.next)
+                        .finish()
+                }
+            }
             #[allow(unused_unsafe, clippy::all)]
             /// Records one value.
             ///
@@ -6250,7 +6342,7 @@ pub mod orch {
                     }
                     let ptr7 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "orch:metrics/metrics@0.1.1")]
+                    #[link(wasm_import_module = "orch:metrics/metrics@0.1.2")]
                     unsafe extern "C" {
                         #[link_name = "record"]
                         fn wit_import8(
@@ -6472,7 +6564,7 @@ pub mod orch {
                     }
                     let ptr8 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "orch:metrics/metrics@0.1.1")]
+                    #[link(wasm_import_module = "orch:metrics/metrics@0.1.2")]
                     unsafe extern "C" {
                         #[link_name = "record-all"]
                         fn wit_import9(_: *mut u8, _: usize, _: *mut u8);
@@ -6562,6 +6654,423 @@ pub mod orch {
                         _ => _rt::invalid_enum_discriminant(),
                     };
                     result22
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// Values that calls of any plugin recorded, in this run and in those before it. Whatever
+            /// was accepted when this is asked is among them; what the same call recorded is not.
+            ///
+            /// At most 1 MiB, for which at most 10000 values of that name are looked at. Where a run
+            /// is gone through again the answer is the one that was given.
+            ///
+            /// - `denied`: `metrics.read` has no entry for that name
+            /// - `invalid`: name, plugin, attributes or limit are malformed
+            /// - `unavailable`: the store could not be read
+            ///
+            /// Since 0.1.2.
+            #[allow(async_fn_in_trait)]
+            pub fn read(query: &Query) -> ::core::result::Result<Page, Error> {
+                unsafe {
+                    #[repr(align(8))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 32 + 2 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 32
+                            + 2 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let Query {
+                        name: name0,
+                        plugin: plugin0,
+                        attributes: attributes0,
+                        before: before0,
+                        limit: limit0,
+                    } = query;
+                    let vec1 = name0;
+                    let ptr1 = vec1.as_ptr().cast::<u8>();
+                    let len1 = vec1.len();
+                    let (result3_0, result3_1, result3_2) = match plugin0 {
+                        Some(e) => {
+                            let vec2 = e;
+                            let ptr2 = vec2.as_ptr().cast::<u8>();
+                            let len2 = vec2.len();
+                            (1i32, ptr2.cast_mut(), len2)
+                        }
+                        None => (0i32, ::core::ptr::null_mut(), 0usize),
+                    };
+                    let vec7 = attributes0;
+                    let len7 = vec7.len();
+                    let layout7 = _rt::alloc::Layout::from_size_align(
+                            vec7.len() * (4 * ::core::mem::size_of::<*const u8>()),
+                            ::core::mem::size_of::<*const u8>(),
+                        )
+                        .unwrap();
+                    let (result7, _cleanup7) = wit_bindgen::rt::Cleanup::new(layout7);
+                    for (i, e) in vec7.into_iter().enumerate() {
+                        let base = result7
+                            .add(i * (4 * ::core::mem::size_of::<*const u8>()));
+                        {
+                            let (t4_0, t4_1) = e;
+                            let vec5 = t4_0;
+                            let ptr5 = vec5.as_ptr().cast::<u8>();
+                            let len5 = vec5.len();
+                            *base
+                                .add(::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len5;
+                            *base.add(0).cast::<*mut u8>() = ptr5.cast_mut();
+                            let vec6 = t4_1;
+                            let ptr6 = vec6.as_ptr().cast::<u8>();
+                            let len6 = vec6.len();
+                            *base
+                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len6;
+                            *base
+                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                .cast::<*mut u8>() = ptr6.cast_mut();
+                        }
+                    }
+                    let (result9_0, result9_1, result9_2) = match before0 {
+                        Some(e) => {
+                            let Place { position: position8, nth: nth8 } = e;
+                            (1i32, _rt::as_i64(position8), _rt::as_i32(nth8))
+                        }
+                        None => (0i32, 0i64, 0i32),
+                    };
+                    let ptr10 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "orch:metrics/metrics@0.1.2")]
+                    unsafe extern "C" {
+                        #[link_name = "read"]
+                        fn wit_import11(
+                            _: *mut u8,
+                            _: usize,
+                            _: i32,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: i32,
+                            _: i64,
+                            _: i32,
+                            _: i32,
+                            _: *mut u8,
+                        );
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C-unwind" fn wit_import11(
+                        _: *mut u8,
+                        _: usize,
+                        _: i32,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                        _: i32,
+                        _: i64,
+                        _: i32,
+                        _: i32,
+                        _: *mut u8,
+                    ) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
+                    }
+                    wit_import11(
+                        ptr1.cast_mut(),
+                        len1,
+                        result3_0,
+                        result3_1,
+                        result3_2,
+                        result7,
+                        len7,
+                        result9_0,
+                        result9_1,
+                        result9_2,
+                        _rt::as_i32(limit0),
+                        ptr10,
+                    );
+                    let l12 = i32::from(*ptr10.add(0).cast::<u8>());
+                    let result60 = match l12 {
+                        0 => {
+                            let e = {
+                                let l13 = *ptr10.add(8).cast::<*mut u8>();
+                                let l14 = *ptr10
+                                    .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let base45 = l13;
+                                let len45 = l14;
+                                let mut result45 = _rt::Vec::with_capacity(len45);
+                                for i in 0..len45 {
+                                    let base = base45
+                                        .add(i * (8 + 16 * ::core::mem::size_of::<*const u8>()));
+                                    let e45 = {
+                                        let l15 = *base.add(0).cast::<*mut u8>();
+                                        let l16 = *base
+                                            .add(::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len17 = l16;
+                                        let bytes17 = _rt::Vec::from_raw_parts(
+                                            l15.cast(),
+                                            len17,
+                                            len17,
+                                        );
+                                        let l18 = *base
+                                            .add(2 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<f64>();
+                                        let l19 = *base
+                                            .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l20 = *base
+                                            .add(8 + 3 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len21 = l20;
+                                        let bytes21 = _rt::Vec::from_raw_parts(
+                                            l19.cast(),
+                                            len21,
+                                            len21,
+                                        );
+                                        let l22 = *base
+                                            .add(8 + 4 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l23 = *base
+                                            .add(8 + 5 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let base30 = l22;
+                                        let len30 = l23;
+                                        let mut result30 = _rt::Vec::with_capacity(len30);
+                                        for i in 0..len30 {
+                                            let base = base30
+                                                .add(i * (4 * ::core::mem::size_of::<*const u8>()));
+                                            let e30 = {
+                                                let l24 = *base.add(0).cast::<*mut u8>();
+                                                let l25 = *base
+                                                    .add(::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len26 = l25;
+                                                let bytes26 = _rt::Vec::from_raw_parts(
+                                                    l24.cast(),
+                                                    len26,
+                                                    len26,
+                                                );
+                                                let l27 = *base
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l28 = *base
+                                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len29 = l28;
+                                                let bytes29 = _rt::Vec::from_raw_parts(
+                                                    l27.cast(),
+                                                    len29,
+                                                    len29,
+                                                );
+                                                (_rt::string_lift(bytes26), _rt::string_lift(bytes29))
+                                            };
+                                            result30.push(e30);
+                                        }
+                                        _rt::cabi_dealloc(
+                                            base30,
+                                            len30 * (4 * ::core::mem::size_of::<*const u8>()),
+                                            ::core::mem::size_of::<*const u8>(),
+                                        );
+                                        let l31 = *base
+                                            .add(8 + 6 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l32 = *base
+                                            .add(8 + 7 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len33 = l32;
+                                        let bytes33 = _rt::Vec::from_raw_parts(
+                                            l31.cast(),
+                                            len33,
+                                            len33,
+                                        );
+                                        let l34 = i32::from(
+                                            *base
+                                                .add(8 + 8 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<u8>(),
+                                        );
+                                        let l38 = i32::from(
+                                            *base
+                                                .add(8 + 11 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<u8>(),
+                                        );
+                                        let l42 = *base
+                                            .add(8 + 14 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l43 = *base
+                                            .add(8 + 15 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len44 = l43;
+                                        let bytes44 = _rt::Vec::from_raw_parts(
+                                            l42.cast(),
+                                            len44,
+                                            len44,
+                                        );
+                                        Recorded {
+                                            metric: super::super::super::orch::types::types::Metric {
+                                                name: _rt::string_lift(bytes17),
+                                                value: l18,
+                                                unit: _rt::string_lift(bytes21),
+                                                attributes: result30,
+                                            },
+                                            plugin: _rt::string_lift(bytes33),
+                                            run: match l34 {
+                                                0 => None,
+                                                1 => {
+                                                    let e = {
+                                                        let l35 = *base
+                                                            .add(8 + 9 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<*mut u8>();
+                                                        let l36 = *base
+                                                            .add(8 + 10 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<usize>();
+                                                        let len37 = l36;
+                                                        let bytes37 = _rt::Vec::from_raw_parts(
+                                                            l35.cast(),
+                                                            len37,
+                                                            len37,
+                                                        );
+                                                        _rt::string_lift(bytes37)
+                                                    };
+                                                    Some(e)
+                                                }
+                                                _ => _rt::invalid_enum_discriminant(),
+                                            },
+                                            task: match l38 {
+                                                0 => None,
+                                                1 => {
+                                                    let e = {
+                                                        let l39 = *base
+                                                            .add(8 + 12 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<*mut u8>();
+                                                        let l40 = *base
+                                                            .add(8 + 13 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<usize>();
+                                                        let len41 = l40;
+                                                        let bytes41 = _rt::Vec::from_raw_parts(
+                                                            l39.cast(),
+                                                            len41,
+                                                            len41,
+                                                        );
+                                                        _rt::string_lift(bytes41)
+                                                    };
+                                                    Some(e)
+                                                }
+                                                _ => _rt::invalid_enum_discriminant(),
+                                            },
+                                            at: _rt::string_lift(bytes44),
+                                        }
+                                    };
+                                    result45.push(e45);
+                                }
+                                _rt::cabi_dealloc(
+                                    base45,
+                                    len45 * (8 + 16 * ::core::mem::size_of::<*const u8>()),
+                                    8,
+                                );
+                                let l46 = i32::from(
+                                    *ptr10
+                                        .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>(),
+                                );
+                                Page {
+                                    values: result45,
+                                    next: match l46 {
+                                        0 => None,
+                                        1 => {
+                                            let e = {
+                                                let l47 = *ptr10
+                                                    .add(16 + 2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<i64>();
+                                                let l48 = *ptr10
+                                                    .add(24 + 2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<i32>();
+                                                Place {
+                                                    position: l47,
+                                                    nth: l48 as u32,
+                                                }
+                                            };
+                                            Some(e)
+                                        }
+                                        _ => _rt::invalid_enum_discriminant(),
+                                    },
+                                }
+                            };
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l49 = i32::from(*ptr10.add(8).cast::<u8>());
+                                use super::super::super::orch::types::types::Error as V59;
+                                let v59 = match l49 {
+                                    0 => {
+                                        let e59 = {
+                                            let l50 = *ptr10
+                                                .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l51 = *ptr10
+                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len52 = l51;
+                                            let bytes52 = _rt::Vec::from_raw_parts(
+                                                l50.cast(),
+                                                len52,
+                                                len52,
+                                            );
+                                            _rt::string_lift(bytes52)
+                                        };
+                                        V59::Denied(e59)
+                                    }
+                                    1 => {
+                                        let e59 = {
+                                            let l53 = *ptr10
+                                                .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l54 = *ptr10
+                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len55 = l54;
+                                            let bytes55 = _rt::Vec::from_raw_parts(
+                                                l53.cast(),
+                                                len55,
+                                                len55,
+                                            );
+                                            _rt::string_lift(bytes55)
+                                        };
+                                        V59::Invalid(e59)
+                                    }
+                                    2 => V59::NotFound,
+                                    3 => {
+                                        let e59 = {
+                                            let l56 = *ptr10
+                                                .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l57 = *ptr10
+                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len58 = l57;
+                                            let bytes58 = _rt::Vec::from_raw_parts(
+                                                l56.cast(),
+                                                len58,
+                                                len58,
+                                            );
+                                            _rt::string_lift(bytes58)
+                                        };
+                                        V59::Limit(e59)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                        V59::Unavailable
+                                    }
+                                };
+                                v59
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result60
                 }
             }
         }
@@ -19871,8 +20380,8 @@ mod _rt {
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 12929] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xdec\x01A\x02\x01AY\x01\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 13132] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xa9e\x01A\x02\x01AY\x01\
 B\x1b\x01q\x05\x06denied\x01s\0\x07invalid\x01s\0\x09not-found\0\0\x05limit\x01s\
 \0\x0bunavailable\0\0\x04\0\x05error\x03\0\0\x01r\x02\x07messages\x09retriable\x7f\
 \x04\0\x07failure\x03\0\x02\x01ps\x01q\x02\x04argv\x01\x04\0\x05shell\x01s\0\x04\
@@ -19965,53 +20474,58 @@ r\x03\0\x02\x02\x03\x02\x01\x14\x04\0\x05model\x03\0\x04\x02\x03\x02\x01\x07\x04
 \x03\x01\x07\x01@\x01\x07request\x01\0\x0a\x04\0\x04chat\x01\x0b\x03\0\x12orch:l\
 lm/llm@0.1.0\x05\x15\x01B\x04\x01m\x04\x05error\x04warn\x04info\x05debug\x04\0\x05\
 level\x03\0\0\x01@\x02\x05level\x01\x04texts\x01\0\x04\0\x05write\x01\x02\x03\0\x12\
-orch:log/log@0.1.0\x05\x16\x02\x03\0\0\x06metric\x01B\x0a\x02\x03\x02\x01\x01\x04\
-\0\x05error\x03\0\0\x02\x03\x02\x01\x17\x04\0\x06metric\x03\0\x02\x01j\0\x01\x01\
-\x01@\x01\x06metric\x03\0\x04\x04\0\x06record\x01\x05\x01p\x03\x01@\x01\x07metri\
-cs\x06\0\x04\x04\0\x0arecord-all\x01\x07\x03\0\x1aorch:metrics/metrics@0.1.1\x05\
-\x18\x01B\x07\x01m\x03\x04info\x07warning\x05error\x04\0\x08severity\x03\0\0\x01\
-ks\x01r\x05\x07channels\x05titles\x04texts\x08severity\x01\x04link\x02\x04\0\x07\
-message\x03\0\x03\x01r\x01\x02ids\x04\0\x07receipt\x03\0\x05\x03\0\x18orch:notif\
-y/shapes@0.1.0\x05\x19\x02\x03\0\x0f\x07message\x02\x03\0\x0f\x07receipt\x01B\x09\
-\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x02\x03\x02\x01\x1a\x04\0\x07message\
-\x03\0\x02\x02\x03\x02\x01\x1b\x04\0\x07receipt\x03\0\x04\x01j\x01\x05\x01\x01\x01\
-@\x01\x07message\x03\0\x06\x04\0\x04send\x01\x07\x03\0\x18orch:notify/notify@0.1\
-.0\x05\x1c\x01B\x0f\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x01ps\x01o\x02ss\x01\
-p\x03\x01r\x06\x07programs\x04args\x02\x03env\x04\x09directorys\x0atimeout-msw\x0d\
-capture-bytesy\x04\0\x07command\x03\0\x05\x01q\x03\x04code\x01z\0\x06signal\x01z\
-\0\x09timed-out\0\0\x04\0\x04exit\x03\0\x07\x01p}\x01r\x06\x04exit\x08\x06stdout\
-\x09\x06stderr\x09\x0cstdout-bytesw\x0cstderr-bytesw\x0bduration-msw\x04\0\x06ou\
-tput\x03\0\x0a\x01j\x01\x0b\x01\x01\x01@\x01\x07command\x06\0\x0c\x04\0\x03run\x01\
-\x0d\x03\0\x1aorch:process/process@0.1.0\x05\x1d\x01B\x07\x01m\x03\x08semantic\x07\
-keyword\x04both\x04\0\x03way\x03\0\0\x01ps\x01r\x07\x0acollections\x04texts\x05c\
-ounty\x06tokensy\x03way\x01\x05paths\x02\x09languages\x02\x04\0\x05query\x03\0\x03\
-\x01r\x06\x04paths\x05firsty\x04lasty\x08languages\x04texts\x05scoreu\x04\0\x07p\
-assage\x03\0\x05\x03\0\x1aorch:retrieve/shapes@0.1.0\x05\x1e\x02\x03\0\x12\x05qu\
-ery\x02\x03\0\x12\x07passage\x01B\x0a\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\
-\x02\x03\x02\x01\x1f\x04\0\x05query\x03\0\x02\x02\x03\x02\x01\x20\x04\0\x07passa\
-ge\x03\0\x04\x01p\x05\x01j\x01\x06\x01\x01\x01@\x01\x05query\x03\0\x07\x04\0\x04\
-find\x01\x08\x03\0\x1corch:retrieve/retrieve@0.1.0\x05!\x01B\x0c\x02\x03\x02\x01\
-\x01\x04\0\x05error\x03\0\0\x01m\x02\x03hex\x06base64\x04\0\x08encoding\x03\0\x02\
-\x01j\x01s\x01\x01\x01@\x01\x04names\0\x04\x04\0\x0bplaceholder\x01\x05\x01@\x02\
-\x04users\x04names\0\x04\x04\0\x05basic\x01\x06\x01p}\x01@\x03\x04names\x07messa\
-ge\x07\x08encoding\x03\0\x04\x04\0\x0bhmac-sha256\x01\x08\x03\0\x1aorch:secrets/\
-secrets@0.1.0\x05\"\x01B\x02\x01@\0\0s\x04\0\x04read\x01\0\x03\0\x1corch:setting\
-s/settings@0.1.0\x05#\x02\x03\0\0\x08new-task\x02\x03\0\0\x04task\x01B\x1c\x02\x03\
-\x02\x01\x01\x04\0\x05error\x03\0\0\x02\x03\x02\x01$\x04\0\x08new-task\x03\0\x02\
-\x02\x03\x02\x01%\x04\0\x04task\x03\0\x04\x01m\x08\x07pending\x0bin-progress\x10\
-waiting-approval\x04done\x06failed\x07blocked\x08in-doubt\x09cancelled\x04\0\x06\
-status\x03\0\x06\x01r\x06\x05indexy\x02ids\x04kinds\x06status\x07\x08priorityz\x04\
-costy\x04\0\x07summary\x03\0\x08\x01r\x08\x07pendingy\x0bin-progressy\x10waiting\
--approvaly\x04doney\x06failedy\x07blockedy\x08in-doubty\x09cancelledy\x04\0\x06c\
-ounts\x03\0\x0a\x01j\x01\x05\x01\x01\x01@\x01\x05indexy\0\x0c\x04\0\x08describe\x01\
-\x0d\x01j\x01y\x01\x01\x01@\x01\x02ids\0\x0e\x04\0\x04find\x01\x0f\x01p\x09\x01j\
-\x01\x10\x01\x01\x01@\x01\x05starty\0\x11\x04\0\x04scan\x01\x12\x01j\x01\x0b\x01\
-\x01\x01@\0\0\x13\x04\0\x05count\x01\x14\x01j\0\x01\x01\x01@\x01\x04task\x03\0\x15\
-\x04\0\x03add\x01\x16\x03\0\x16orch:tasks/tasks@0.1.0\x05&\x01B%\x02\x03\x02\x01\
-\x01\x04\0\x05error\x03\0\0\x01pv\x01r\x04\x05firsty\x04lasty\x04texts\x06vector\
-\x02\x04\0\x05chunk\x03\0\x03\x01p\x04\x01r\x04\x04paths\x06digests\x08languages\
-\x06chunks\x05\x04\0\x08document\x03\0\x06\x01r\x04\x05models\x09dimensiony\x09d\
-ocumentsw\x06chunksw\x04\0\x07holding\x03\0\x08\x01r\x02\x04paths\x06digests\x04\
+orch:log/log@0.1.0\x05\x16\x02\x03\0\0\x06metric\x01B\x1a\x02\x03\x02\x01\x01\x04\
+\0\x05error\x03\0\0\x02\x03\x02\x01\x17\x04\0\x06metric\x03\0\x02\x01r\x02\x08po\
+sitionx\x03nthy\x04\0\x05place\x03\0\x04\x01ks\x01o\x02ss\x01p\x07\x01k\x05\x01r\
+\x05\x04names\x06plugin\x06\x0aattributes\x08\x06before\x09\x05limity\x04\0\x05q\
+uery\x03\0\x0a\x01r\x05\x06metric\x03\x06plugins\x03run\x06\x04task\x06\x02ats\x04\
+\0\x08recorded\x03\0\x0c\x01p\x0d\x01r\x02\x06values\x0e\x04next\x09\x04\0\x04pa\
+ge\x03\0\x0f\x01j\0\x01\x01\x01@\x01\x06metric\x03\0\x11\x04\0\x06record\x01\x12\
+\x01p\x03\x01@\x01\x07metrics\x13\0\x11\x04\0\x0arecord-all\x01\x14\x01j\x01\x10\
+\x01\x01\x01@\x01\x05query\x0b\0\x15\x04\0\x04read\x01\x16\x03\0\x1aorch:metrics\
+/metrics@0.1.2\x05\x18\x01B\x07\x01m\x03\x04info\x07warning\x05error\x04\0\x08se\
+verity\x03\0\0\x01ks\x01r\x05\x07channels\x05titles\x04texts\x08severity\x01\x04\
+link\x02\x04\0\x07message\x03\0\x03\x01r\x01\x02ids\x04\0\x07receipt\x03\0\x05\x03\
+\0\x18orch:notify/shapes@0.1.0\x05\x19\x02\x03\0\x0f\x07message\x02\x03\0\x0f\x07\
+receipt\x01B\x09\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x02\x03\x02\x01\x1a\x04\
+\0\x07message\x03\0\x02\x02\x03\x02\x01\x1b\x04\0\x07receipt\x03\0\x04\x01j\x01\x05\
+\x01\x01\x01@\x01\x07message\x03\0\x06\x04\0\x04send\x01\x07\x03\0\x18orch:notif\
+y/notify@0.1.0\x05\x1c\x01B\x0f\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x01ps\
+\x01o\x02ss\x01p\x03\x01r\x06\x07programs\x04args\x02\x03env\x04\x09directorys\x0a\
+timeout-msw\x0dcapture-bytesy\x04\0\x07command\x03\0\x05\x01q\x03\x04code\x01z\0\
+\x06signal\x01z\0\x09timed-out\0\0\x04\0\x04exit\x03\0\x07\x01p}\x01r\x06\x04exi\
+t\x08\x06stdout\x09\x06stderr\x09\x0cstdout-bytesw\x0cstderr-bytesw\x0bduration-\
+msw\x04\0\x06output\x03\0\x0a\x01j\x01\x0b\x01\x01\x01@\x01\x07command\x06\0\x0c\
+\x04\0\x03run\x01\x0d\x03\0\x1aorch:process/process@0.1.0\x05\x1d\x01B\x07\x01m\x03\
+\x08semantic\x07keyword\x04both\x04\0\x03way\x03\0\0\x01ps\x01r\x07\x0acollectio\
+ns\x04texts\x05county\x06tokensy\x03way\x01\x05paths\x02\x09languages\x02\x04\0\x05\
+query\x03\0\x03\x01r\x06\x04paths\x05firsty\x04lasty\x08languages\x04texts\x05sc\
+oreu\x04\0\x07passage\x03\0\x05\x03\0\x1aorch:retrieve/shapes@0.1.0\x05\x1e\x02\x03\
+\0\x12\x05query\x02\x03\0\x12\x07passage\x01B\x0a\x02\x03\x02\x01\x01\x04\0\x05e\
+rror\x03\0\0\x02\x03\x02\x01\x1f\x04\0\x05query\x03\0\x02\x02\x03\x02\x01\x20\x04\
+\0\x07passage\x03\0\x04\x01p\x05\x01j\x01\x06\x01\x01\x01@\x01\x05query\x03\0\x07\
+\x04\0\x04find\x01\x08\x03\0\x1corch:retrieve/retrieve@0.1.0\x05!\x01B\x0c\x02\x03\
+\x02\x01\x01\x04\0\x05error\x03\0\0\x01m\x02\x03hex\x06base64\x04\0\x08encoding\x03\
+\0\x02\x01j\x01s\x01\x01\x01@\x01\x04names\0\x04\x04\0\x0bplaceholder\x01\x05\x01\
+@\x02\x04users\x04names\0\x04\x04\0\x05basic\x01\x06\x01p}\x01@\x03\x04names\x07\
+message\x07\x08encoding\x03\0\x04\x04\0\x0bhmac-sha256\x01\x08\x03\0\x1aorch:sec\
+rets/secrets@0.1.0\x05\"\x01B\x02\x01@\0\0s\x04\0\x04read\x01\0\x03\0\x1corch:se\
+ttings/settings@0.1.0\x05#\x02\x03\0\0\x08new-task\x02\x03\0\0\x04task\x01B\x1c\x02\
+\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x02\x03\x02\x01$\x04\0\x08new-task\x03\0\
+\x02\x02\x03\x02\x01%\x04\0\x04task\x03\0\x04\x01m\x08\x07pending\x0bin-progress\
+\x10waiting-approval\x04done\x06failed\x07blocked\x08in-doubt\x09cancelled\x04\0\
+\x06status\x03\0\x06\x01r\x06\x05indexy\x02ids\x04kinds\x06status\x07\x08priorit\
+yz\x04costy\x04\0\x07summary\x03\0\x08\x01r\x08\x07pendingy\x0bin-progressy\x10w\
+aiting-approvaly\x04doney\x06failedy\x07blockedy\x08in-doubty\x09cancelledy\x04\0\
+\x06counts\x03\0\x0a\x01j\x01\x05\x01\x01\x01@\x01\x05indexy\0\x0c\x04\0\x08desc\
+ribe\x01\x0d\x01j\x01y\x01\x01\x01@\x01\x02ids\0\x0e\x04\0\x04find\x01\x0f\x01p\x09\
+\x01j\x01\x10\x01\x01\x01@\x01\x05starty\0\x11\x04\0\x04scan\x01\x12\x01j\x01\x0b\
+\x01\x01\x01@\0\0\x13\x04\0\x05count\x01\x14\x01j\0\x01\x01\x01@\x01\x04task\x03\
+\0\x15\x04\0\x03add\x01\x16\x03\0\x16orch:tasks/tasks@0.1.0\x05&\x01B%\x02\x03\x02\
+\x01\x01\x04\0\x05error\x03\0\0\x01pv\x01r\x04\x05firsty\x04lasty\x04texts\x06ve\
+ctor\x02\x04\0\x05chunk\x03\0\x03\x01p\x04\x01r\x04\x04paths\x06digests\x08langu\
+ages\x06chunks\x05\x04\0\x08document\x03\0\x06\x01r\x04\x05models\x09dimensiony\x09\
+documentsw\x06chunksw\x04\0\x07holding\x03\0\x08\x01r\x02\x04paths\x06digests\x04\
 \0\x05known\x03\0\x0a\x01ps\x01r\x02\x05paths\x0c\x09languages\x0c\x04\0\x06filt\
 er\x03\0\x0d\x01r\x06\x04paths\x05firsty\x04lasty\x08languages\x04texts\x05score\
 u\x04\0\x07passage\x03\0\x0f\x01k\x09\x01j\x01\x11\x01\x01\x01@\x01\x0acollectio\

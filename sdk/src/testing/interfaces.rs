@@ -251,6 +251,7 @@ pub(crate) mod findings {
 }
 
 pub(crate) mod metrics {
+    use super::wit::metrics::metrics::{Page, Place, Query};
     use super::*;
 
     pub(crate) fn record(metric: &crate::Metric) -> Result<(), Error> {
@@ -270,6 +271,25 @@ pub(crate) mod metrics {
         permitted("metrics", |state| {
             state.metrics.extend_from_slice(metrics);
             Ok(())
+        })
+    }
+
+    pub(crate) fn read(query: &Query) -> Result<Page, Error> {
+        if !(1..=PAGE_MAX).contains(&(query.limit as usize)) {
+            return Err(Error::Invalid(format!("limit is {}, expected 1 to {PAGE_MAX}", query.limit)));
+        }
+        permitted("metrics", |state| {
+            let newest = state.measured.iter().enumerate().rev();
+            let mut wanted = newest.filter(|(place, found)| {
+                found.metric.name == query.name
+                    && query.plugin.as_ref().is_none_or(|plugin| *plugin == found.plugin)
+                    && query.attributes.iter().all(|one| found.metric.attributes.contains(one))
+                    && query.before.is_none_or(|before| (*place as i64) < before.position)
+            });
+            let page: Vec<_> = wanted.by_ref().take(query.limit as usize).collect();
+            let last = page.last().map(|(place, _)| Place { position: *place as i64, nth: 0 });
+            let next = last.filter(|_| wanted.next().is_some());
+            Ok(Page { values: page.into_iter().map(|(_, found)| found.clone()).collect(), next })
         })
     }
 }

@@ -276,12 +276,15 @@ fn edited(
     }
 }
 
-/// `now-1d`, `now+8d` as times.
+/// `now-1d`, `now+8d`, `now+1h` as times.
 fn with_times(value: Value) -> Value {
-    let days =
-        value.as_str().and_then(|text| text.strip_prefix("now")?.strip_suffix('d')?.parse::<i64>().ok());
-    match days {
-        Some(days) => json!(now().plus(days * UnixSeconds::DAY)),
+    let seconds = value.as_str().and_then(|text| text.strip_prefix("now")).and_then(|text| {
+        let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+        let unit = [("d", UnixSeconds::DAY), ("h", 3600)].into_iter().find(|(name, _)| *name == unit)?.1;
+        Some(number.parse::<i64>().ok()? * unit)
+    });
+    match seconds {
+        Some(seconds) => json!(now().plus(seconds)),
         None => value,
     }
 }

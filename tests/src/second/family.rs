@@ -124,6 +124,7 @@ pub const FAMILIES: &[(&str, &[&str])] = &[
     (
         "certificate",
         &[
+            "certificate-development",
             "certificate-other-subject",
             "certificate-other-plugin",
             "certificate-expired",

@@ -86,7 +86,10 @@ const PERMISSIONS: [(&str, &[&str]); 33] = [
         r#"{"findings":{},"metrics":{},"diff":{}}"#,
         &["orch:findings/findings@0.1.0", "orch:metrics/metrics@0.1.0", "orch:diff/diff@0.1.0"],
     ),
-    (r#"{"metrics":{}}"#, &["orch:metrics/metrics@0.1.1", "orch:metrics/metrics@0.1.0"]),
+    (
+        r#"{"metrics":{"read":["code.*","size"]}}"#,
+        &["orch:metrics/metrics@0.1.2", "orch:metrics/metrics@0.1.1", "orch:metrics/metrics@0.1.0"],
+    ),
     (
         r#"{"artifacts":{"types":["text/*","application/json"],"count":3,"bytes":1000}}"#,
         &["orch:artifacts/artifacts@0.1.0"],
@@ -112,7 +115,7 @@ const PERMISSIONS: [(&str, &[&str]); 33] = [
     (r#"{"log":null,"http":[{"hosts":["[::1]:80"],"methods":[],"paths":[]}]}"#, &[]),
 ];
 
-const BROAD: &str = r#"{"log":{},"settings":{},"findings":{},"metrics":{},"diff":{},"git":{"read":["**"]},"artifacts":{"types":["*"],"count":9,"bytes":1000000},"control":{"start":true,"stop":true,"read":true},"notify":{"channels":["*"]},"llm":{"models":["*"],"tokens":100000},"embed":{"models":["*"],"bytes":100000},"vectors":{"read":["*"],"write":["*"],"bytes":100000},"retrieve":{"collections":["*"]},"kv":{"labels":["*"],"bytes":1000000},
+const BROAD: &str = r#"{"log":{},"settings":{},"findings":{},"metrics":{"read":["*"]},"diff":{},"git":{"read":["**"]},"artifacts":{"types":["*"],"count":9,"bytes":1000000},"control":{"start":true,"stop":true,"read":true},"notify":{"channels":["*"]},"llm":{"models":["*"],"tokens":100000},"embed":{"models":["*"],"bytes":100000},"vectors":{"read":["*"],"write":["*"],"bytes":100000},"retrieve":{"collections":["*"]},"kv":{"labels":["*"],"bytes":1000000},
     "tasks":{"read":true,"add":100,"kinds":["*"]},"files":{"read":["**"],"write":["**"]},
     "process":{"programs":["sh","git","/usr/bin/git",".venv/bin/*","tools/*","./run"],"env":["HOME","LANG","PATH@tools/*"],"network":["*:443","*.b.example:443","127.0.0.1:5432","[::1]:5432"]},
     "http":[{"hosts":["*.acme.example:443","[::1]:80"],"methods":["GET","POST"],"paths":["/"]}],

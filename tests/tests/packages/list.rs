@@ -28,6 +28,7 @@ one_test_each! {
     certificate_from_the_future "certificate-from-the-future"
     certificate_of_an_old_tool "certificate-of-an-old-tool"
     certificate_of_another_tool "certificate-of-another-tool"
+    certificate_of_development "certificate-of-development"
     certificate_signed_before_its_checks_ended "certificate-signed-before-its-checks-ended"
     certificate_that_lasts_too_long "certificate-that-lasts-too-long"
     certificate_under_another_name "certificate-under-another-name"

@@ -414,7 +414,7 @@ fn hosts_that_the_operator_names_are_those_of_a_rule_that_has_the_rest() {
 fn every_domain_says_what_it_allows_and_whether_that_changes_anything() {
     let all = r#"{"log":{},"settings":{},"kv":{"labels":["a"],"bytes":7},"tasks":{"read":true,"add":1,"kinds":["a"]},
         "files":{"read":["a"],"write":["b"]},"diff":{},"git":{"read":["a"]},"process":{"programs":["sh"],"env":["HOME"],"network":["a.b:443"]},
-        "findings":{},"metrics":{},"artifacts":{"types":["text/*"],"count":1,"bytes":1},
+        "findings":{},"metrics":{"read":["a.*"]},"artifacts":{"types":["text/*"],"count":1,"bytes":1},
         "control":{"start":true,"stop":true,"read":true},"notify":{"channels":["ops"]},"llm":{"models":["a"],"tokens":1},
         "embed":{"models":["a"],"bytes":1},"vectors":{"read":["a"],"write":["b"],"bytes":1},
         "retrieve":{"collections":["a"]},"http":[{"hosts":["a.b:1"],"methods":["GET"],"paths":["/"]}],

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Sha256Digest;
 use crate::dsse::Payload;
 use crate::key::KeyId;
-use crate::level::Level;
+use crate::level::{Level, decided};
 use crate::manifest::Role;
 use crate::period::Period;
 use crate::permission::Permissions;
@@ -115,6 +115,7 @@ pub struct CertifierRoleText {
 pub struct CertifierText {
     pub keyid: KeyId,
     /// The highest level that it may give.
+    #[serde(deserialize_with = "decided")]
     pub level: Level,
 }
 
@@ -123,6 +124,7 @@ pub struct CertifierText {
 pub struct CertifierJobText {
     pub job: Job,
     pub owner: String,
+    #[serde(deserialize_with = "decided")]
     pub level: Level,
 }
 

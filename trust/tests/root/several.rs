@@ -184,6 +184,11 @@ fn a_certifiers_level_is_what_the_root_says() {
     assert_eq!(code(Level::Local), "certificate-level");
     // Of that level, and without the checks of it.
     assert_eq!(code(Level::Certified), "check-missing");
+    // No root speaks of plugins that are being written.
+    for (level, reads) in [("local", true), ("certified", true), ("development", false)] {
+        let text = format!(r#"{{"keyid":"{}","level":"{level}"}}"#, id(THIRD));
+        assert_eq!(serde_json::from_str::<CertifierText>(&text).is_ok(), reads, "{level}");
+    }
 }
 
 #[test]

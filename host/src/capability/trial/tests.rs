@@ -71,7 +71,7 @@ fn granted() -> Permissions {
         files: Some(FilesPermission { read: Vec::new(), write: vec!["src/**".to_owned()] }),
         process: Some(ProcessPermission { programs: vec!["true".to_owned()], ..Default::default() }),
         findings: Some(FindingsPermission {}),
-        metrics: Some(MetricsPermission {}),
+        metrics: Some(MetricsPermission::default()),
         ..Permissions::default()
     }
 }

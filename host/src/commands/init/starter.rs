@@ -7,7 +7,7 @@
 //! Not here: what the folder must be (`starter.rs`), what a package must prove (`orch-trust`).
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::ValueEnum;
 use orch_journal::event::TrustedRole;
@@ -22,11 +22,8 @@ use crate::console::{Console, escape};
 use crate::exit::{Exit, Fault};
 use crate::package;
 use crate::place::{self, Place};
-use crate::starter::{Certifier, Starter};
+use crate::starter::{Certifier, Starter, found_tools};
 use crate::whole_file;
-
-/// Of usual tools, those that are on the search path are granted unless somebody says which.
-const TOOLS: [&str; 10] = ["sh", "make", "git", "python3", "cargo", "node", "npm", "npx", "go", "just"];
 
 #[derive(clap::Args)]
 pub(super) struct StarterArgs {
@@ -229,17 +226,4 @@ fn trust(operator: &Operator, role: TrustedRole, file: &str, console: Console) -
         console.line(&format!("trusted: `{}`", path.display()));
     }
     Ok(())
-}
-
-/// Those of the usual tools that a shell would find here.
-fn found_tools() -> Vec<String> {
-    let folders: Vec<PathBuf> =
-        std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default();
-    let is_there = |name: &str| folders.iter().any(|folder| is_program(&folder.join(name)));
-    TOOLS.into_iter().filter(|name| is_there(name)).map(str::to_owned).collect()
-}
-
-fn is_program(path: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    path.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
 }

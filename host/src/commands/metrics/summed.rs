@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use orch_journal::rows::MetricRow;
+use orch_journal::metrics::MetricRow;
 use serde::Serialize;
 
 use crate::console::escape;
@@ -85,7 +85,15 @@ mod tests {
 
     fn row(name: &str, value: f64, unit: &str) -> MetricRow {
         let (name, unit) = (name.to_owned(), unit.to_owned());
-        MetricRow { plugin: "demo/x".to_owned(), name, value, unit, attributes: Vec::new() }
+        MetricRow {
+            plugin: "demo/x".to_owned(),
+            name,
+            value,
+            unit,
+            attributes: Vec::new(),
+            task: None,
+            recorded_at: None,
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
 
 use clap::ValueEnum;
-use orch_journal::rows::MetricRow;
+use orch_journal::metrics::MetricRow;
 
 use super::summed::number;
 use crate::commands::export::marked::text;
@@ -169,7 +169,7 @@ mod tests {
             path => vec![("rank".to_owned(), value.to_string()), ("path".to_owned(), path.to_owned())],
         };
         let (plugin, unit) = ("demo/x".to_owned(), "1".to_owned());
-        MetricRow { plugin, name: name.to_owned(), value, unit, attributes }
+        MetricRow { plugin, name: name.to_owned(), value, unit, attributes, task: None, recorded_at: None }
     }
 
     #[test]

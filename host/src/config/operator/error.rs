@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use orch_journal::{JournalError, StoreError};
 use orch_trust::authority::AuthorityError;
+use orch_trust::key::KeyId;
 use orch_trust::refusal::Refusal;
 use orch_trust::strict_json::JsonError;
 
@@ -103,6 +104,18 @@ pub enum OperatorError {
     },
     #[error("nothing was changed: `{path}` is not as this host left it: {fault}")]
     JournalDamaged { path: PathBuf, fault: String },
+    #[error("`{path}` is there, and is no folder of a host of development")]
+    NotDevelopment { path: PathBuf },
+    #[error("`{path}` is the mark of another host of development")]
+    DevelopmentMark { path: PathBuf },
+    #[error("`{path}` does not count beside a trust root: whom it trusts is no word of development")]
+    DevelopmentBesideRoot { path: PathBuf },
+    #[error("certifier `{key}` in `{path}` is for `development`, and this host is not one of development")]
+    DevelopmentKey { path: PathBuf, key: KeyId },
+    #[error(
+        "`{path}` is the folder of a host of development, which runs tasks for its author and does nothing for others"
+    )]
+    DevelopmentRunsOnly { path: PathBuf },
     #[error("another host holds `{path}`")]
     Locked { path: PathBuf },
     #[error("`PLUGIN_SIGNING_KEY` is neither a public key nor the path of one")]
@@ -154,6 +167,11 @@ impl OperatorError {
             Self::NotOfTrust { .. } | Self::Twice { .. } => "trust-file",
             Self::Journal { .. } | Self::NotRecorded { .. } => "operator-journal",
             Self::JournalDamaged { .. } => "operator-journal",
+            Self::NotDevelopment { .. } => "development-folder",
+            Self::DevelopmentMark { .. } => "development-mark",
+            Self::DevelopmentBesideRoot { .. } => "development-beside-root",
+            Self::DevelopmentKey { .. } => "development-key",
+            Self::DevelopmentRunsOnly { .. } => "development-runs-only",
             Self::Locked { .. } => "operator-locked",
         }
     }
@@ -213,6 +231,21 @@ impl OperatorError {
                     .to_owned()
             }
             Self::SigningKeyBesideRoot => "unset `PLUGIN_SIGNING_KEY`".to_owned(),
+            Self::NotDevelopment { path } => format!(
+                "remove `{}` if `orch-plugin dev` made it and was interrupted; it makes such a folder anew, and none of one that is there",
+                path.display()
+            ),
+            Self::DevelopmentMark { path } | Self::DevelopmentBesideRoot { path } => format!(
+                "remove `{}`: only `orch-plugin dev` makes a host of development, in a folder of its own",
+                path.display()
+            ),
+            Self::DevelopmentKey { .. } => {
+                "remove that file: what a plugin's author says of it while writing counts on the author's host of development alone"
+                    .to_owned()
+            }
+            Self::DevelopmentRunsOnly { .. } => {
+                "pack, sign and certify the plugin, and add it to an ordinary host".to_owned()
+            }
             Self::HashNotSaid => {
                 "ask whoever keeps the root for its SHA-256, by another way than you got the file, and say `--sha256 HASH`"
                     .to_owned()

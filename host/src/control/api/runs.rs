@@ -275,6 +275,10 @@ struct Metric {
     unit: String,
     /// Pairs of name and value.
     attributes: Vec<(String, String)>,
+    /// Whose attempt recorded it, or which was looked at
+    task: Option<String>,
+    /// When the call was accepted, as ISO 8601 in UTC; nothing of what was recorded before that was kept
+    recorded_at: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -296,13 +300,15 @@ pub(super) async fn metrics(
             Ok(reader.metrics(&run)?)
         })
         .await?;
-    let metric = |row: orch_journal::rows::MetricRow| -> Result<Metric, Problem> {
+    let metric = |row: orch_journal::metrics::MetricRow| -> Result<Metric, Problem> {
         Ok(Metric {
             plugin: row.plugin,
             name: row.name,
             value: row.value,
             unit: row.unit,
             attributes: row.attributes,
+            task: row.task,
+            recorded_at: row.recorded_at,
         })
     };
     Ok(Json(Metrics { metrics: rows.into_iter().map(metric).collect::<Result<_, _>>()? }))

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use orch_host::capability::control::Standing;
-use orch_host::capability::trial::{Fakes, Mood, ScriptedCommand};
+use orch_host::capability::trial::{Fakes, Mood, RecordedMetric, ScriptedCommand};
+use orch_journal::event::Metric;
 use orch_task::Task;
 use orch_trust::time::UnixSeconds;
 use serde::de::Error as _;
@@ -30,6 +31,8 @@ pub struct Script {
     pub files: BTreeMap<String, Content>,
     /// Label -> key -> value.
     pub kv: BTreeMap<String, BTreeMap<String, Content>>,
+    /// Values that were recorded before, the oldest first.
+    pub metrics: Vec<ScriptedMetric>,
     /// Where the clock starts, in the years 1970 to 9999; 2020-01-01T00:00:00Z if absent.
     #[serde(deserialize_with = "since_1970")]
     pub now: Option<UnixSeconds>,
@@ -43,6 +46,38 @@ pub struct Script {
     pub models: Vec<ScriptedModel>,
     /// A file beside the cases that has them in the place of `http`, as they were when they were made.
     pub recording: Option<String>,
+}
+
+/// A value that a plugin recorded before the call.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScriptedMetric {
+    plugin: String,
+    name: String,
+    value: f64,
+    #[serde(default)]
+    unit: String,
+    #[serde(default)]
+    attributes: Vec<(String, String)>,
+    /// Absent: a service recorded it.
+    #[serde(default)]
+    run: Option<String>,
+    #[serde(default)]
+    task: Option<String>,
+    #[serde(default = "first_of_2020")]
+    at: String,
+}
+
+fn first_of_2020() -> String {
+    "2020-01-01T00:00:00.000Z".to_owned()
+}
+
+impl ScriptedMetric {
+    fn recorded(&self) -> RecordedMetric {
+        let Self { plugin, name, value, unit, attributes, run, task, at } = self.clone();
+        let metric = Metric { name, value, unit, attributes };
+        RecordedMetric { metric, plugin, run, task, recorded_at: at }
+    }
 }
 
 impl Script {
@@ -60,6 +95,9 @@ impl Script {
             for (key, value) in values {
                 fakes.kv().commit(label, key, &value.0);
             }
+        }
+        for metric in &self.metrics {
+            fakes.metrics().commit(metric.recorded());
         }
         match self.now {
             Some(now) => fakes.starting_at(now),

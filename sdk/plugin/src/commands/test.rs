@@ -46,7 +46,7 @@ pub(crate) struct TestArguments {
 
 pub(crate) fn run(arguments: &TestArguments, console: &Console) -> Outcome {
     match arguments.watch {
-        true => watch(&arguments.project, console, || round(arguments, console)),
+        true => watch(&[&arguments.project], console, || round(arguments, console)),
         false => round(arguments, console),
     }
 }

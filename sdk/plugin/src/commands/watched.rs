@@ -1,4 +1,4 @@
-//! Doing something again after each edit of a project, until somebody ends it.
+//! Doing something again after each edit of some folders, until somebody ends it.
 //!
 //! Invariant: what a round says of faults is shown as it is for one command; a fault ends no watching.
 //! Not here: what is an edit (`changes.rs`).
@@ -13,9 +13,9 @@ use orch_plugin::changes::Mark;
 /// How often it is looked whether something was edited.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// Now and after each edit.
-pub(super) fn watch(project: &Path, console: &Console, mut round: impl FnMut() -> Outcome) -> ! {
-    let mut mark = Mark::of(project);
+/// Now and after each edit in one of them.
+pub(super) fn watch(folders: &[&Path], console: &Console, mut round: impl FnMut() -> Outcome) -> ! {
+    let mut marks = marks(folders);
     loop {
         let began = Instant::now();
         let ended = match round() {
@@ -27,15 +27,21 @@ pub(super) fn watch(project: &Path, console: &Console, mut round: impl FnMut() -
             }
         };
         console.line(&format!("{ended}, after {} ms; waiting for an edit", began.elapsed().as_millis()));
-        mark = edited(project, &mark, console);
+        marks = edited(folders, &marks, console);
     }
 }
 
+fn marks(folders: &[&Path]) -> Vec<Mark> {
+    folders.iter().map(|folder| Mark::of(folder)).collect()
+}
+
 /// Waits for an edit.
-fn edited(project: &Path, before: &Mark, console: &Console) -> Mark {
+fn edited(folders: &[&Path], before: &[Mark], console: &Console) -> Vec<Mark> {
     loop {
-        let now = Mark::of(project);
-        if let Some(file) = now.first_change(before, project) {
+        let now = marks(folders);
+        let each = folders.iter().zip(before.iter().zip(&now));
+        let changed = each.into_iter().find_map(|(folder, (before, now))| now.first_change(before, folder));
+        if let Some(file) = changed {
             console.line(&format!("edited   {}", escape(&file)));
             return now;
         }

@@ -3,6 +3,7 @@
 use orch_sdk::Metric;
 use orch_sdk::http::{Request, Response};
 use orch_sdk::kv::Bucket;
+use orch_sdk::metrics::Query;
 use orch_sdk::{Category, Finding, Severity};
 use orch_sdk::{Failure, NewTask, Service, findings, metrics, tasks};
 
@@ -31,6 +32,10 @@ impl Service for CountsRequests {
                 findings::report(&Finding::new(Severity::Minor, Category::Custom, "seen"))?;
                 metrics::record(&Metric::new("visits", 1.0, "1").with("from", "\"here\""))?;
                 Ok(Response::text(200, "reported"))
+            }
+            ("GET", "/visits") => {
+                let visits: Result<Vec<_>, _> = metrics::all(Query::of("visits")).collect();
+                Ok(Response::text(200, visits?.len().to_string()))
             }
             ("GET", "/task") => {
                 let task = tasks::describe(tasks::find(&query)?)?;

@@ -115,6 +115,12 @@ fn checks(cases: &mut Cases) {
     cases.add("C1", "certified, without the checks of that level", single, |draft| {
         draft.certificate(0, |certificate| certificate.level = Level::Certified);
     });
+    cases.add("C1", "of a plugin that is being written", single, |draft| {
+        draft.certificate(0, |certificate| {
+            certificate.level = Level::Development;
+            certificate.valid_until = certificate.finished_at.plus(3600);
+        });
+    });
     for place in [0, 5, 11] {
         cases.add("C10", format!("check {place} twice, the second one better"), single, |draft| {
             draft.certificate(0, move |certificate| {
