@@ -21,6 +21,8 @@ use crate::open_files;
 const OPEN_FILES_MIN: u64 = 64;
 /// As Linux gives a program that nobody limits.
 const STACK_BYTES: usize = 8 << 20;
+/// Supervisors of commands have no more, and no thread of their own.
+const STACK_BYTES_MIN: u64 = 64 << 10;
 /// A block of every file system: one without room has none for it.
 const TRIAL_BYTES: usize = 4096;
 
@@ -29,9 +31,15 @@ const TRIAL_BYTES: usize = 4096;
 /// own words.
 ///
 /// # Errors
-/// `open-files`.
+/// `stack`, `open-files`.
 pub fn settle_limits() -> Result<(), Fault> {
     orch_supervisor::survive_large_files();
+    if let Some(few) = getrlimit(Resource::Stack).current.filter(|bytes| *bytes < STACK_BYTES_MIN) {
+        let hint = "`ulimit -s 8192` in the shell that starts it: what sees to commands would overflow, and nobody would know how they ended";
+        let what =
+            anyhow::anyhow!("this process has a stack of {few} bytes, expected at least {STACK_BYTES_MIN}");
+        return Err(Fault::new(Exit::HostError, "stack", Some(hint.to_owned()), what));
+    }
     match open_files::raise() {
         few if few < OPEN_FILES_MIN => {
             let hint =
@@ -139,7 +147,10 @@ pub fn folder_hint(folder: &Path, source: &io::Error) -> String {
         ErrorKind::PermissionDenied => {
             format!("this user may not write there, and a run is recorded there: `ls -ld {folder}`")
         }
-        ErrorKind::FileTooLarge => "`ulimit -f unlimited` in the shell that starts it: it allows this process no files of any use".to_owned(),
+        ErrorKind::FileTooLarge => {
+            "`ulimit -f unlimited` in the shell that starts it: it allows this process no files of any use"
+                .to_owned()
+        }
         _ => format!("a run is recorded there: `ls -ld {folder}` says what it is"),
     }
 }

@@ -146,11 +146,12 @@ impl Place {
         let what = match self.state.symlink_metadata() {
             Ok(found) if !found.is_dir() => "is no folder",
             _ if OF_OTHERS.iter().any(|name| self.state.starts_with(self.workspace.join(name))) => {
-                "is in a folder with a use of its own"
+                "lies where other things belong"
             }
             Ok(_) if has("lock") || has(STORE_FILE) => return Ok(()),
             Ok(_) => {
-                let entries = std::fs::read_dir(&self.state).map_err(|error| io(&self.state, "read", error))?;
+                let entries =
+                    std::fs::read_dir(&self.state).map_err(|error| io(&self.state, "read", error))?;
                 let is_ours = |name: &std::ffi::OsStr| name == ".gitignore";
                 match entries.flatten().any(|entry| !is_ours(&entry.file_name())) {
                     true => "holds other things",

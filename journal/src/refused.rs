@@ -65,9 +65,7 @@ mod tests {
 
     #[test]
     fn what_the_file_holds_is_nothing_that_was_refused() {
-        let of = |code| {
-            Refused::of_sqlite(&rusqlite::Error::SqliteFailure(ffi::Error::new(code), None))
-        };
+        let of = |code| Refused::of_sqlite(&rusqlite::Error::SqliteFailure(ffi::Error::new(code), None));
         for (code, expected) in [
             (ffi::SQLITE_READONLY, Some(Refused::ReadOnly)),
             (ffi::SQLITE_CANTOPEN, Some(Refused::Unopened)),

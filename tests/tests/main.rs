@@ -46,6 +46,7 @@ mod judged;
 mod languages;
 mod layers;
 mod lesser;
+mod limited;
 mod manifests;
 mod model_peers;
 mod modelled;

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::operator::Operator;
 use crate::config::workspace::{WorkspaceError, one_spelling};
+use crate::config::workspaces;
 use crate::console::{Console, escape};
 use crate::exit::{Exit, Fault, Outcome};
 use crate::place::{self, Place};
@@ -67,6 +68,7 @@ pub fn run(args: &InitArgs, home: Option<&Path>, console: Console) -> Outcome {
     fs::create_dir_all(&args.folder).map_err(|error| place::io(&args.folder, "make", error))?;
     let place = Place::of(&args.folder, Path::new(".orch"))?;
     place.check_state()?;
+    workspaces::check_name(&place.workspace)?;
     let files = [file_of(&place, "config.yaml")?, file_of(&place, "tasks.yml")?];
     let operator = place::operator(home)?;
     let accepted =

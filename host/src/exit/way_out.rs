@@ -14,9 +14,11 @@ pub const NO_PROCESS: &str = "`ulimit -u` in the shell that starts it, or `pids.
                               threads, and each command two processes more";
 const READ_ONLY: &str = "look whether the disk was mounted read-only, as one with faults is (`dmesg`), or the folder was taken from this user";
 const FULL: &str = "look for a full disk: `df -h`, `df -i`, `quota`";
-const MEMORY: &str = "look for `ulimit -v` in the shell that starts it, and for `memory.max` of its control group";
+const MEMORY: &str =
+    "look for `ulimit -v` in the shell that starts it, and for `memory.max` of its control group";
 const FILES: &str = "`ulimit -n 1024` in the shell that starts it";
-const ALL_FILES: &str = "every file that this machine may open is open: end what holds them, or raise `sysctl fs.file-max`";
+const ALL_FILES: &str =
+    "every file that this machine may open is open: end what holds them, or raise `sysctl fs.file-max`";
 
 /// Of the first cause that the system gave, if something helps against it.
 pub fn of<'e>(mut causes: impl Iterator<Item = &'e (dyn Error + 'static)>) -> Option<String> {
@@ -42,7 +44,9 @@ pub fn of_refused(refused: Refused) -> String {
         Refused::ReadOnly => READ_ONLY.to_owned(),
         Refused::Unopened => format!("{READ_ONLY}; and at `ulimit -n`"),
         Refused::Full => FULL.to_owned(),
-        Refused::Write => too_large().unwrap_or_else(|| format!("{FULL}; and for faults of the disk (`dmesg`)")),
+        Refused::Write => {
+            too_large().unwrap_or_else(|| format!("{FULL}; and for faults of the disk (`dmesg`)"))
+        }
         Refused::Memory => MEMORY.to_owned(),
         Refused::Busy => "somebody else holds the file, with a tool for SQLite: end it".to_owned(),
     }

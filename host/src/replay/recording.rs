@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use orch_journal::Reader;
 use orch_journal::StoreError;
 use orch_journal::event::{
-    ABORTED, Actor, AnswerKept, CarriedValue, EDITS_HELD, Ending, Event, HOST_GONE, Line, PluginPin, RunBased, RunStatus,
-    TaskIndex, Writes,
+    ABORTED, Actor, AnswerKept, CarriedValue, EDITS_HELD, Ending, Event, HOST_GONE, Line, PluginPin,
+    RunBased, RunStatus, TaskIndex, Writes,
 };
 use orch_task::NewFileTask;
 use orch_trust::digest::Sha256Digest;

@@ -108,11 +108,8 @@ fn an_ended_run_says_why_and_goes_on_when_a_host_attaches() {
 fn what_calls_left_is_kept_with_their_results() {
     let folder = tempfile::tempdir().unwrap();
     let mut events = small_run();
-    let writes = Writes {
-        findings: vec![finding("f")],
-        metrics: vec![metric("m", 0.1)],
-        ..kv("p", "k", Some("hi"))
-    };
+    let writes =
+        Writes { findings: vec![finding("f")], metrics: vec![metric("m", 0.1)], ..kv("p", "k", Some("hi")) };
     events.extend([attempt(1, 1), failed(1, 1, writes)]);
     events.push(Event::Called(Box::new(Called {
         call: "verify".to_owned(),
