@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use orch_host::console::Console;
+use orch_host::machine::with_stack;
 
 /// Certifies plugins: runs every required check and signs what it found.
 #[derive(Parser)]
@@ -41,6 +42,11 @@ fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|first| first == orch_supervisor::ARGUMENT) {
         return ExitCode::from(u8::from(orch_supervisor::serve().is_err()));
     }
+    orch_supervisor::survive_large_files();
+    with_stack(carry_out)
+}
+
+fn carry_out() -> ExitCode {
     let console = Console::detect();
     let outcome = match &Cli::parse().command {
         Command::Keygen(args) => commands::keygen::run(args, &console),

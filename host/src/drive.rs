@@ -315,7 +315,7 @@ async fn take_back(
             Ok(Some(task))
         }
         Back::Weighed(weighed) => keep::weighed(run, desk, *weighed, running).await,
-        Back::Checked(checked) => fresh::take(run, desk, checked).map(|()| None),
+        Back::Checked(checked) => fresh::take(run, desk, checked?).map(|()| None),
         Back::Made(made) => fresh::take_made(run, desk, made).map(Some),
         Back::Seen(seen) => words::take(run, desk, seen).map(|()| None),
         Back::Look(back) => {

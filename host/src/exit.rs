@@ -2,6 +2,8 @@
 //!
 //! Invariant: the numbers are stable; scripts branch on them.
 
+pub mod way_out;
+
 /// Exit codes of `orch-host`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
@@ -68,16 +70,15 @@ impl Fault {
         hint: Option<String>,
         source: impl Into<anyhow::Error>,
     ) -> Self {
-        Self { exit, code, hint, lines: Vec::new(), source: source.into() }
+        let source = source.into();
+        let hint = hint.or_else(|| way_out::of(source.chain()));
+        Self { exit, code, hint, lines: Vec::new(), source }
     }
 
     /// A limit of processes or threads that this program reached, also by what else the user runs.
     pub fn no_threads(said: anyhow::Error) -> Self {
-        let hint = "`ulimit -u` in the shell that starts it, or `pids.max` of its control group: a host has some dozens of \
-                    threads, and each command two processes more"
-            .to_owned();
         let said = said.context("the system starts no more threads for this user");
-        Self::new(Exit::HostError, "threads", Some(hint), said)
+        Self::new(Exit::HostError, "threads", Some(way_out::NO_PROCESS.to_owned()), said)
     }
 
     /// With these lines below the hint.

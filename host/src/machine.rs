@@ -13,11 +13,16 @@ use std::path::{Path, PathBuf};
 use orch_supervisor::Lacking;
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
 use rustix::io::Errno;
+use rustix::process::{Resource, getrlimit};
 
 use crate::exit::{Exit, Fault};
 use crate::open_files;
 
 const OPEN_FILES_MIN: u64 = 64;
+/// As Linux gives a program that nobody limits.
+const STACK_BYTES: usize = 8 << 20;
+/// Supervisors of commands have no more, and no thread of their own.
+const STACK_BYTES_MIN: u64 = 64 << 10;
 /// A block of every file system: one without room has none for it.
 const TRIAL_BYTES: usize = 4096;
 
@@ -26,9 +31,15 @@ const TRIAL_BYTES: usize = 4096;
 /// own words.
 ///
 /// # Errors
-/// `open-files`.
+/// `stack`, `open-files`.
 pub fn settle_limits() -> Result<(), Fault> {
     orch_supervisor::survive_large_files();
+    if let Some(few) = getrlimit(Resource::Stack).current.filter(|bytes| *bytes < STACK_BYTES_MIN) {
+        let hint = "`ulimit -s 8192` in the shell that starts it: what sees to commands would overflow, and nobody would know how they ended";
+        let what =
+            anyhow::anyhow!("this process has a stack of {few} bytes, expected at least {STACK_BYTES_MIN}");
+        return Err(Fault::new(Exit::HostError, "stack", Some(hint.to_owned()), what));
+    }
     match open_files::raise() {
         few if few < OPEN_FILES_MIN => {
             let hint =
@@ -38,6 +49,29 @@ pub fn settle_limits() -> Result<(), Fault> {
             Err(Fault::new(Exit::HostError, "open-files", hint, what))
         }
         _ => Ok(()),
+    }
+}
+
+/// Runs a program on a stack of its own if `ulimit -s` leaves its first thread too little: that one would overflow, which ends a
+/// program without a word. Where no thread starts, it runs where it is.
+pub fn with_stack<T: Send>(run: impl FnOnce() -> T + Send) -> T {
+    let is_enough = getrlimit(Resource::Stack).current.is_none_or(|bytes| bytes >= STACK_BYTES as u64);
+    let mut run = Some(run);
+    let mut done = None;
+    if !is_enough {
+        std::thread::scope(|scope| {
+            let own = std::thread::Builder::new().name("main".to_owned()).stack_size(STACK_BYTES);
+            if let Ok(own) = own.spawn_scoped(scope, || done = run.take().map(|run| run()))
+                && let Err(panic) = own.join()
+            {
+                std::panic::resume_unwind(panic);
+            }
+        });
+    }
+    match (done, run) {
+        (Some(done), _) => done,
+        (None, Some(run)) => run(),
+        (None, None) => unreachable!("what was taken was run"),
     }
 }
 
@@ -113,7 +147,10 @@ pub fn folder_hint(folder: &Path, source: &io::Error) -> String {
         ErrorKind::PermissionDenied => {
             format!("this user may not write there, and a run is recorded there: `ls -ld {folder}`")
         }
-        ErrorKind::FileTooLarge => "`ulimit -f` allows this process no files of any use".to_owned(),
+        ErrorKind::FileTooLarge => {
+            "`ulimit -f unlimited` in the shell that starts it: it allows this process no files of any use"
+                .to_owned()
+        }
         _ => format!("a run is recorded there: `ls -ld {folder}` says what it is"),
     }
 }
@@ -141,6 +178,22 @@ mod tests {
         assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 1);
         let fault = check([file.as_path()]).unwrap_err();
         assert_eq!((fault.exit, fault.code), (Exit::HostError, "machine-folder"));
+    }
+
+    #[test]
+    fn a_program_runs_once_whatever_its_first_thread_has() {
+        let run = |deep: u32| {
+            fn deepen(left: u32) -> u64 {
+                let room = std::hint::black_box([left as u8; 1024]);
+                if left == 0 { 0 } else { u64::from(room[0] == left as u8) + deepen(left - 1) }
+            }
+            with_stack(|| deepen(deep))
+        };
+        // More than this test's own thread could hold under a small limit, and far less than the stack that is promised.
+        assert_eq!(run(100), 100);
+        let mut times = 0;
+        with_stack(|| times += 1);
+        assert_eq!(times, 1);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use orch_host::commands::doctor::limits::attempt;
 use orch_host::commands::{Args, dispatch};
 use orch_host::console::{self, Console};
 use orch_host::exit::{Exit, Fault};
+use orch_host::machine::with_stack;
 
 /// What the system says when a limit of processes or threads is reached.
 const EAGAIN: i32 = 11;
@@ -31,6 +32,10 @@ fn main() {
     if std::env::args_os().nth(1).is_some_and(|first| first == attempt::ARGUMENT) {
         std::process::exit(attempt::run(std::env::args_os().skip(2)).into());
     }
+    with_stack(carry_out);
+}
+
+fn carry_out() {
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => {

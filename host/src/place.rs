@@ -19,6 +19,7 @@ use crate::capability::files::Protected;
 use crate::clock;
 use crate::config::operator::{self, Operator};
 use crate::config::workspace::{WorkspaceConfig, WorkspaceError, one_spelling};
+use crate::console::escape;
 use crate::exit::{Exit, Fault};
 use crate::machine;
 use crate::regular_file::{self, Links};
@@ -27,6 +28,8 @@ use crate::whole_file;
 pub use faults::is_approval;
 
 const LOCK_BYTES_MAX: u64 = 1 << 20;
+/// Folders of a workspace that are no place for a store.
+const OF_OTHERS: [&str; 2] = ["logs", ".git"];
 /// Of a file of trust or a workflow that somebody names.
 const NAMED_FILE_BYTES_MAX: u64 = 64 << 20;
 
@@ -73,8 +76,9 @@ impl Place {
     /// Refuses a machine on which a run would fail in its midst.
     ///
     /// # Errors
-    /// `machine-call`, `machine-folder`.
+    /// `memory-in-use`, `machine-call`, `machine-folder`.
     pub fn check_machine(&self, operator: &Operator) -> Result<(), Fault> {
+        self.check_state()?;
         let (logs, heads, cache) =
             (self.workspace.join("logs"), operator.home.join("heads"), operator.home.join("cache"));
         machine::check([self.workspace.as_path(), &self.state, &logs, &heads, &cache])
@@ -132,10 +136,40 @@ impl Place {
         taken == Err(Errno::WOULDBLOCK)
     }
 
+    /// Refuses a state folder in which somebody else's things lie: plugins would not see them, and `git` would not either.
+    ///
+    /// # Errors
+    /// `memory-in-use`.
+    pub fn check_state(&self) -> Result<(), Fault> {
+        let shown = self.state.strip_prefix(&*self.workspace).unwrap_or(&self.state).display().to_string();
+        let has = |name: &str| self.state.join(name).symlink_metadata().is_ok();
+        let what = match self.state.symlink_metadata() {
+            Ok(found) if !found.is_dir() => "is no folder",
+            _ if OF_OTHERS.iter().any(|name| self.state.starts_with(self.workspace.join(name))) => {
+                "lies where other things belong"
+            }
+            Ok(_) if has("lock") || has(STORE_FILE) => return Ok(()),
+            Ok(_) => {
+                let entries =
+                    std::fs::read_dir(&self.state).map_err(|error| io(&self.state, "read", error))?;
+                let is_ours = |name: &std::ffi::OsStr| name == ".gitignore";
+                match entries.flatten().any(|entry| !is_ours(&entry.file_name())) {
+                    true => "holds other things",
+                    false => return Ok(()),
+                }
+            }
+            Err(_) => return Ok(()),
+        };
+        let hint = "name a folder that is not there yet, or none: `.orch` is the usual one".to_owned();
+        let what = format!("`{}` {what}, expected a folder for the store alone", escape(&shown));
+        Err(input("memory-in-use", Some(hint), what))
+    }
+
     /// The store, held by this process; every event becomes at least so durable.
     pub fn store(&self, operator: &Operator, level: Level) -> Result<Store, Fault> {
         let options = StoreOptions { level, ..options(operator) };
         operator.check_heads()?;
+        self.check_state()?;
         // Before anything lies there that somebody's git could see.
         whole_file::make_own_folder(&self.state).map_err(|error| io(&self.state, "make", error))?;
         Store::open(&self.state, options).map_err(|error| self.store_fault(error))
@@ -149,16 +183,15 @@ impl Place {
         }
     }
 
-    /// A file that is no database any more is named.
+    /// The file that cannot be read or written is named.
     pub fn store_fault(&self, error: StoreError) -> Fault {
-        let damaged = matches!(error, StoreError::Sqlite(_));
-        let fault = Fault::from(error);
-        match damaged {
-            true => {
-                fault.context(format!("store `{}` cannot be read", self.state.join(STORE_FILE).display()))
-            }
-            false => fault,
-        }
+        let how = match &error {
+            StoreError::Sqlite(_) if error.refused().is_none() => "read",
+            StoreError::Sqlite(_) => "opened",
+            _ => return error.into(),
+        };
+        let path = self.state.join(STORE_FILE);
+        Fault::from(error).context(format!("store `{}` cannot be {how}", path.display()))
     }
 }
 

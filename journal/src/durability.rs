@@ -1,7 +1,8 @@
 //! How durable an event is, and why one was not taken or not committed.
 
-use std::io::ErrorKind;
 use std::sync::Arc;
+
+use crate::refused::Refused;
 
 /// Place of an event in its run, from 0 without gaps.
 pub type EventIndex = u64;
@@ -35,8 +36,6 @@ pub enum JournalError {
     OutOfPlace { run: String, event: &'static str, index: EventIndex },
     #[error("metric `{name}` is {value}, expected a finite number")]
     MetricValue { name: String, value: f64 },
-    #[error("value of key `{key}` is not base64")]
-    KvValue { key: String },
     #[error("event `{event}` is {found_bytes} bytes, limit is {EVENT_BYTES_MAX}")]
     TooLarge { event: &'static str, found_bytes: u64 },
     #[error("event `{event}` cannot be written as JSON")]
@@ -47,30 +46,16 @@ pub enum JournalError {
     },
 }
 
-/// Why nothing more is durable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unwritten {
-    /// The disk, or this user, may not write any more.
-    ReadOnly,
-    /// A full disk, mostly.
-    Otherwise,
-}
-
 impl JournalError {
-    /// Why the disk took no more, if it is that.
-    pub fn unwritten(&self) -> Option<Unwritten> {
-        use rusqlite::ErrorCode::{CannotOpen, PermissionDenied, ReadOnly};
+    /// What the system refused, if that is why nothing more is durable.
+    pub fn refused(&self) -> Option<Refused> {
         let Self::Poisoned { source } = self else { return None };
-        let is_read_only = match &**source {
-            CommitError::Sqlite(error) | CommitError::WriteBack(error) => {
-                matches!(error.sqlite_error_code(), Some(ReadOnly | PermissionDenied | CannotOpen))
-            }
-            CommitError::Head(error) => {
-                matches!(error.kind(), ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied)
-            }
+        let refused = match &**source {
+            CommitError::Sqlite(error) | CommitError::WriteBack(error) => Refused::of_sqlite(error),
+            CommitError::Head(error) => Refused::of_io(error),
             CommitError::NoRow { .. } | CommitError::WriterGone => return None,
         };
-        Some(if is_read_only { Unwritten::ReadOnly } else { Unwritten::Otherwise })
+        Some(refused.unwrap_or(Refused::Write))
     }
 
     /// Stable name for reports and tests.
@@ -81,7 +66,6 @@ impl JournalError {
             Self::NoSuchEvent { .. } => "journal-no-such-event",
             Self::OutOfPlace { .. } => "journal-out-of-place",
             Self::MetricValue { .. } => "metric-not-finite",
-            Self::KvValue { .. } => "kv-not-base64",
             Self::TooLarge { .. } => "event-too-large",
             Self::Json { .. } => "event-not-json",
         }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use crate::durability::CommitError;
 use crate::head;
+use crate::refused::Refused;
 use crate::state::ReplayError;
 
 /// Why a store cannot be opened or read. Operator's faults first, then what somebody did to the file.
@@ -112,6 +113,15 @@ impl StoreError {
             Self::HeadForged { .. } => "head-forged",
             Self::Derive { .. } => "store-underivable",
             Self::Sqlite(_) => "store-sqlite",
+        }
+    }
+
+    /// What the system refused, if that is it, and not what the file holds.
+    pub fn refused(&self) -> Option<Refused> {
+        match self {
+            Self::Io { source, .. } => Refused::of_io(source),
+            Self::Sqlite(error) => Refused::of_sqlite(error),
+            _ => None,
         }
     }
 

@@ -8,6 +8,7 @@
 mod act;
 mod added;
 mod attempt;
+mod bytes;
 mod choice;
 mod edits;
 mod file;
@@ -31,6 +32,7 @@ use serde::{Deserialize, Serialize};
 pub use act::{AskedAct, ServiceAct};
 pub use added::{AddedTask, EnvSeal, task_digest};
 pub use attempt::{ABORTED, AttemptFinished, EDITS_HELD, Ending, HOST_GONE, Unkept};
+pub use bytes::Bytes;
 pub use choice::Choice;
 pub use edits::{EditsAccepted, EditsKept, RunBased};
 pub use file::FileChange;
@@ -361,6 +363,16 @@ impl Event {
         match self {
             Self::RunStarted(started) => Some(&started.run),
             Self::StreamStarted(started) => Some(&started.stream),
+            _ => None,
+        }
+    }
+
+    /// What a call left that this event keeps.
+    pub fn writes(&self) -> Option<&Writes> {
+        match self {
+            Self::AttemptFinished(finished) => Some(&finished.writes),
+            Self::Called(called) => Some(&called.writes),
+            Self::NoticeSent(sent) => Some(&sent.writes),
             _ => None,
         }
     }

@@ -7,8 +7,6 @@
 
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use tokio::sync::oneshot;
 
 pub use crate::durability::{CommitError, EVENT_BYTES_MAX, EventIndex, JournalError, Level};
@@ -66,20 +64,15 @@ impl Journal {
     ///
     /// # Errors
     /// `Poisoned`, `Closed`; `OutOfPlace` unless the first event of this very run is event 0 and nothing else is;
-    /// `MetricValue`, `KvValue`, `TooLarge`, `Json` for what could not be read back.
+    /// `MetricValue`, `TooLarge`, `Json` for what could not be read back.
     pub fn append(&self, event: Event) -> Result<EventIndex, JournalError> {
         let name = event.name();
         let event = match event {
             first @ (Event::RunStarted(_) | Event::StreamStarted(_)) => self.seal(first)?,
-            Event::AttemptFinished(finished) => {
-                check_writes(&finished.writes)?;
-                Event::AttemptFinished(finished)
+            event => {
+                event.writes().map_or(Ok(()), check_metrics)?;
+                event
             }
-            Event::Called(called) => {
-                check_writes(&called.writes)?;
-                Event::Called(called)
-            }
-            event => event,
         };
         let mut bytes = Vec::with_capacity(256);
         serde_json::to_writer(&mut bytes, &event)
@@ -152,15 +145,10 @@ fn blocking(answer: oneshot::Receiver<Result<(), JournalError>>) -> Result<(), J
     answer.blocking_recv().unwrap_or(Err(JournalError::Closed))
 }
 
-/// JSON has no infinities, and what is stored as base64 must be some.
-fn check_writes(writes: &Writes) -> Result<(), JournalError> {
-    if let Some(metric) = writes.metrics.iter().find(|metric| !metric.value.is_finite()) {
-        return Err(JournalError::MetricValue { name: metric.name.clone(), value: metric.value });
+/// JSON has no infinities.
+fn check_metrics(writes: &Writes) -> Result<(), JournalError> {
+    match writes.of_each().flat_map(|one| &one.metrics).find(|metric| !metric.value.is_finite()) {
+        Some(metric) => Err(JournalError::MetricValue { name: metric.name.clone(), value: metric.value }),
+        None => Ok(()),
     }
-    for (key, value) in writes.kv.values().flatten() {
-        if value.as_ref().is_some_and(|text| STANDARD.decode(text).is_err()) {
-            return Err(JournalError::KvValue { key: key.clone() });
-        }
-    }
-    Ok(())
 }

@@ -24,6 +24,7 @@ pub mod prune;
 mod queue;
 pub mod reader;
 pub mod rebuild;
+mod refused;
 pub mod rows;
 mod schema;
 pub mod spending;
@@ -34,7 +35,6 @@ pub mod verify;
 mod writer;
 
 pub use connection::STORE_FILE;
-pub use durability::Unwritten;
 pub use error::StoreError;
 pub use event::Event;
 pub use head::JournalKeys;
@@ -42,6 +42,7 @@ pub use iso_time::iso_time;
 pub use journal::{EventIndex, Journal, JournalError, Level};
 pub use reader::{Reader, SharedReader};
 pub use rebuild::{StoreCheck, db_check};
+pub use refused::Refused;
 pub use state::RunState;
 pub use store::{Store, StoreOptions};
 pub use verify::{

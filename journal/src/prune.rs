@@ -7,14 +7,12 @@
 
 use std::path::{Path, PathBuf};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use rusqlite::{Connection, params};
 
 use crate::connection;
 use crate::error::StoreError;
 use crate::event::{
-    CarriedTask, CarriedValue, Event, PrunedRun, RunsPruned, StreamStarted, Who, is_workspace_stream,
+    Bytes, CarriedTask, CarriedValue, Event, PrunedRun, RunsPruned, StreamStarted, Who, is_workspace_stream,
 };
 use crate::events::{self, Events};
 use crate::head::{self, Head, JournalKeys};
@@ -122,7 +120,7 @@ fn shared(connection: &Connection) -> Result<(Vec<CarriedValue>, Vec<CarriedTask
     let kv = connection
         .prepare("SELECT plugin, label, key, value FROM kv ORDER BY plugin, label, key")?
         .query_map([], |row| {
-            let value = STANDARD.encode(row.get::<_, Vec<u8>>(3)?);
+            let value = Bytes(row.get(3)?);
             Ok(CarriedValue { plugin: row.get(0)?, label: row.get(1)?, key: row.get(2)?, value })
         })?
         .collect::<Result<_, _>>()?;

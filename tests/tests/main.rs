@@ -47,6 +47,7 @@ mod judged;
 mod languages;
 mod layers;
 mod lesser;
+mod limited;
 mod manifests;
 mod measured;
 mod model_peers;

@@ -12,9 +12,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use orch_journal::event::Writes;
+use orch_journal::event::{Bytes, Writes};
 use orch_trust::interfaces::Import;
 use orch_trust::manifest::Role;
 use orch_trust::permission::KvPermission;
@@ -62,9 +60,9 @@ impl Kv {
 
     /// With what the plugin wrote before over what is committed; it counts as written by this call.
     fn over(mut self, earlier: &Writes) -> Self {
-        let decode = |text: &String| STANDARD.decode(text).unwrap_or_default();
+        let read = |bytes: &Bytes| bytes.0.clone();
         for (label, values) in &earlier.kv {
-            let written = values.iter().map(|(key, value)| (key.clone(), value.as_ref().map(decode)));
+            let written = values.iter().map(|(key, value)| (key.clone(), value.as_ref().map(read)));
             self.written.insert(label.clone(), written.collect());
         }
         self
@@ -97,13 +95,12 @@ impl Kv {
         Ok(fits)
     }
 
-    /// What the call wrote, values as base64.
-    pub fn into_writes(self) -> BTreeMap<String, BTreeMap<String, Option<String>>> {
-        let encode = |value: Option<Vec<u8>>| value.map(|bytes| STANDARD.encode(bytes));
+    /// What the call wrote.
+    pub fn into_writes(self) -> BTreeMap<String, BTreeMap<String, Option<Bytes>>> {
         let filled = self.written.into_iter().filter(|(_, written)| !written.is_empty());
         filled
             .map(|(label, written)| {
-                (label, written.into_iter().map(|(key, value)| (key, encode(value))).collect())
+                (label, written.into_iter().map(|(key, value)| (key, value.map(Bytes))).collect())
             })
             .collect()
     }
@@ -391,7 +388,7 @@ mod tests {
         assert_eq!(open.keys(bucket, "o", None).await.unwrap(), ["old"]);
         assert_eq!(open.keys(bucket, "", Some("new")).await.unwrap(), ["old"]);
         let writes = open.kv.into_writes();
-        assert_eq!(writes["a"]["new"], Some("Mw==".to_owned()));
+        assert_eq!(writes["a"]["new"], Some(b"3"[..].into()));
         assert_eq!(writes["a"]["gone"], None);
         assert!(!writes["a"].contains_key("never"));
     }

@@ -11,9 +11,12 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::config::operator::Operator;
-use crate::console::Console;
-use crate::exit::{Exit, Outcome};
+use crate::config::workspace::{WorkspaceError, one_spelling};
+use crate::config::workspaces;
+use crate::console::{Console, escape};
+use crate::exit::{Exit, Fault, Outcome};
 use crate::place::{self, Place};
+use crate::regular_file::{self, Links, ReadError};
 
 const CONFIG: &str = "\
 # Which plugin does what. What a plugin may do is said in `policy.toml` of the operator's folder, never here.
@@ -59,11 +62,14 @@ pub struct InitArgs {
 pub fn run(args: &InitArgs, home: Option<&Path>, console: Console) -> Outcome {
     if args.folder.exists() && !args.folder.is_dir() {
         let hint = "name a folder, or one that is not there yet".to_owned();
-        let what = format!("`{}` is a file, expected a folder", args.folder.display());
+        let what = format!("`{}` is a file, expected a folder", escape(&args.folder.display().to_string()));
         return Err(place::input("workspace-missing", Some(hint), what));
     }
     fs::create_dir_all(&args.folder).map_err(|error| place::io(&args.folder, "make", error))?;
     let place = Place::of(&args.folder, Path::new(".orch"))?;
+    place.check_state()?;
+    workspaces::check_name(&place.workspace)?;
+    let files = [file_of(&place, "config.yaml")?, file_of(&place, "tasks.yml")?];
     let operator = place::operator(home)?;
     let accepted =
         if args.starter.starter { Some(args.starter.ask(&operator, &place, console)?) } else { None };
@@ -75,23 +81,16 @@ pub fn run(args: &InitArgs, home: Option<&Path>, console: Console) -> Outcome {
         || TASKS.to_owned(),
         |accepted| FIRST_TASKS.replace("COMMAND", &accepted.first_command()),
     );
-    for (name, text) in [("config.yaml", config), ("tasks.yml", &*tasks)] {
-        let path = place.workspace.join(name);
-        match fs::OpenOptions::new().write(true).create_new(true).open(&path) {
-            Ok(mut file) => {
-                file.write_all(text.as_bytes()).map_err(|error| place::io(&path, "write", error))?;
-                console.line(&format!("made `{name}`"));
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-                console.line(&format!("kept `{name}`"));
-            }
-            Err(error) => return Err(place::io(&path, "make", error)),
-        }
+    for (path, text) in files.iter().zip([config, &*tasks]) {
+        let name = path.file_name().unwrap_or_default().display();
+        let did = if make(path, text)? { "made" } else { "kept" };
+        console.line(&format!("{did} `{name}`"));
     }
     operator.trust_workspace(&place.workspace)?;
-    console.line(&format!("this host knows `{}` now", place.workspace.display()));
+    let shown = escape(&place.workspace.display().to_string());
+    console.line(&format!("this host knows `{shown}` now"));
     if accepted.is_some() {
-        console.line(&format!("next: `orch-host run {}`", place.workspace.display()));
+        console.line(&format!("next: `orch-host run {shown}`"));
         return Ok(Exit::Done);
     }
     console.line("next");
@@ -101,9 +100,34 @@ pub fn run(args: &InitArgs, home: Option<&Path>, console: Console) -> Outcome {
     Ok(Exit::Done)
 }
 
+/// The file of that name as runs would read it, in the spelling that is there.
+///
+/// # Errors
+/// `two-files`, `workspace-config-not-a-file`, `workspace-io`: what stands there is none that a run could read.
+fn file_of(place: &Place, name: &str) -> Result<PathBuf, WorkspaceError> {
+    let path = one_spelling(place.workspace.join(name))?;
+    match regular_file::open(&path, Links::Refused) {
+        Ok(_) => Ok(path),
+        Err(error) if error.is_missing() => Ok(path),
+        Err(ReadError::Io(source)) => Err(WorkspaceError::Io { path, source }),
+        Err(_) => Err(WorkspaceError::NotAFile { path }),
+    }
+}
+
+/// Makes the file, whole or not at all; false if there is one.
+fn make(path: &Path, text: &str) -> Result<bool, Fault> {
+    let mut file = match fs::OpenOptions::new().write(true).create_new(true).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Ok(false),
+        Err(error) => return Err(place::io(path, "make", error)),
+    };
+    let written = file.write_all(text.as_bytes()).inspect_err(|_| drop(fs::remove_file(path)));
+    written.map(|()| true).map_err(|error| place::io(path, "write", error))
+}
+
 /// What is left to do until a run in that workspace.
 fn next_steps(operator: &Operator, workspace: &Path) -> Vec<String> {
-    let shown = workspace.display();
+    let shown = escape(&workspace.display().to_string());
     let mut steps = Vec::new();
     if operator.anchor.is_none() && (operator.publishers.is_empty() || operator.certifiers.is_empty()) {
         steps.push("`orch-host trust add FILE`, or `orch-host plugin trust ROOT` for a company's trust root: whose plugins and whose certificates are taken".to_owned());

@@ -26,6 +26,14 @@ pub(super) fn paths(text: &str) -> Vec<PathBuf> {
     text.lines().filter_map(read).collect()
 }
 
+/// Refuses a folder that this host could not remember, before anything is written there.
+///
+/// # Errors
+/// `WorkspaceName`.
+pub fn check_name(workspace: &Path) -> Result<(), OperatorError> {
+    line(workspace).map(drop)
+}
+
 /// The line of a folder, with its end.
 ///
 /// # Errors

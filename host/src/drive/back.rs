@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use orch_journal::StoreError;
 use orch_journal::event::{Finding, Mark, TaskIndex};
 
 use super::ended::Ended;
@@ -17,7 +18,8 @@ pub enum Back {
     Attempt(Ended),
     Weighed(Box<Weighed>),
     Look(Looked),
-    Checked(Vec<Checked>),
+    /// Or that what the store knows of them cannot be read.
+    Checked(Result<Vec<Checked>, StoreError>),
     Made(Made),
     Seen(Seen),
 }

@@ -4,12 +4,13 @@
 //! Not here: a task that failed or is in doubt: that is a result, not an error (`finish.rs`).
 
 use orch_journal::state::ReplayError;
-use orch_journal::{JournalError, Unwritten};
+use orch_journal::{JournalError, StoreError};
 use orch_task::TaskFileError;
 use orch_task::{GraphError, PatchError};
 
 use super::choice::ChoiceError;
 use crate::engine::CallError;
+use crate::exit::way_out;
 use crate::git::GitError;
 use crate::told::ToldError;
 
@@ -74,6 +75,8 @@ pub enum DriveError {
     /// The host's fault.
     #[error("the journal could not be written")]
     Journal(#[from] JournalError),
+    #[error("what is known of earlier runs cannot be read")]
+    Store(#[from] StoreError),
     #[error("the journal contradicts itself")]
     Replay(#[from] ReplayError),
     #[error("cannot {what} `{path}`")]
@@ -119,6 +122,7 @@ impl DriveError {
             Self::NoCheck { .. } => "no-check",
             Self::Told(error) => error.code(),
             Self::Journal(_) => "journal",
+            Self::Store(error) => error.code(),
             Self::Replay(_) => "journal-contradiction",
             Self::Io { .. } => "io",
             Self::Git(error) => error.code(),
@@ -185,6 +189,7 @@ impl DriveError {
             )),
             Self::Choice(source) => Some(source.hint()),
             Self::Journal(error) => Some(journal_hint(error)),
+            Self::Store(error) => Some(store_hint(error)),
             Self::Told(error) => error.hint(),
             Self::Git(error) => error.hint(),
             Self::StoreGone { .. } => Some(
@@ -199,14 +204,15 @@ impl DriveError {
     }
 }
 
+/// What helps when the store could not be opened, read or written.
+pub fn store_hint(error: &StoreError) -> String {
+    let of_reason = || error.refused().map(way_out::of_refused);
+    error.hint().or_else(of_reason).unwrap_or_else(|| "`orch-host db check` says what is damaged".to_owned())
+}
+
 /// What helps when the store could not be written.
 pub fn journal_hint(error: &JournalError) -> String {
-    let look = match error.unwritten() {
-        None => "",
-        Some(Unwritten::ReadOnly) => {
-            "look whether the disk was mounted read-only, as one with faults is (`dmesg`), or the folder was taken from this user; "
-        }
-        Some(Unwritten::Otherwise) => "look for a full disk; ",
-    };
+    let look = error.refused().map(|refused| format!("{}; ", way_out::of_refused(refused)));
+    let look = look.unwrap_or_default();
     format!("{look}the next `orch-host run` starts from what is durable")
 }

@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::OsStr;
 
+use orch_journal::StoreError;
 use orch_journal::event::{Event, Mark, TaskIndex};
 use orch_journal::failpoint;
 use orch_journal::rows::Known;
@@ -86,11 +87,14 @@ pub fn begin(run: &mut Run, desk: &Desk, running: &mut JoinSet<Back>) -> Result<
     Ok(())
 }
 
-fn check_all(marks: &Marks, glances: Vec<Option<Glance>>, are_done: bool) -> Vec<Checked> {
-    let one = |glance: Glance| Checked {
-        task: glance.index,
-        look: glance.look,
-        outcome: marks.check(&glance, are_done),
+fn check_all(
+    marks: &Marks,
+    glances: Vec<Option<Glance>>,
+    are_done: bool,
+) -> Result<Vec<Checked>, StoreError> {
+    let one = |glance: Glance| {
+        let outcome = marks.check(&glance, are_done)?;
+        Ok(Checked { task: glance.index, look: glance.look, outcome })
     };
     glances.into_iter().flatten().map(one).collect()
 }
@@ -196,7 +200,7 @@ pub async fn look_at_the_done(
     for (task, found) in (0..).zip(&run.state().tasks) {
         match found.status {
             _ if run.is_left_out(task) => {}
-            Status::Done if is_first || is_looked_at_again(run, desk, task, found) => done.push(task),
+            Status::Done if is_first || is_looked_at_again(run, desk, task, found)? => done.push(task),
             Status::Done if run.is_behind(task) => {
                 stale.insert(task, "what it depends on was done again".to_owned());
             }
@@ -259,13 +263,18 @@ pub async fn look_at_the_done(
 }
 
 /// Of a run that goes on: nothing is done again of which nothing is known, and nobody's word is asked twice.
-fn is_looked_at_again(run: &Run, desk: &Desk, task: TaskIndex, found: &TaskState) -> bool {
+fn is_looked_at_again(
+    run: &Run,
+    desk: &Desk,
+    task: TaskIndex,
+    found: &TaskState,
+) -> Result<bool, StoreError> {
     let has_looks = !found.task.verify.is_empty() && run.state().is_verified(task);
     let is_waived = run.state().waived.contains_key(&Some(task));
-    match found.task.names_files() || found.task.when.is_some() {
-        true => (found.task.names_files() || has_looks) && desk.marks.knows(found.task.id.as_str()),
+    Ok(match found.task.names_files() || found.task.when.is_some() {
+        true => (found.task.names_files() || has_looks) && desk.marks.knows(found.task.id.as_str())?,
         false => has_looks && !is_waived,
-    }
+    })
 }
 
 /// What is done stays done, but nobody takes it for what the file says now.
@@ -298,7 +307,7 @@ pub fn mark_plain(run: &mut Run, desk: &Desk, index: TaskIndex) -> Result<(), Dr
         return Ok(());
     }
     let by = desk.marks.by(&task, std::iter::empty(), &desk.roles)?;
-    match desk.marks.has(task.id.as_str(), &by) {
+    match desk.marks.has(task.id.as_str(), &by)? {
         true => Ok(()),
         false => record_mark(run, desk, index, Box::new(Mark { by, at: now_ms(), ..Mark::default() })),
     }
@@ -326,7 +335,7 @@ async fn look_at(
     loop {
         tokio::select! {
             some = looks.join_next() => match some {
-                Some(some) => checked.extend(some.map_err(|_| DriveError::Lost { what: "a look at files" })?),
+                Some(some) => checked.extend(some.map_err(|_| DriveError::Lost { what: "a look at files" })??),
                 None => break,
             },
             Ok(()) = control.changed() => desk.marks.stop(true),

@@ -7,8 +7,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use orch_journal::event::Writes;
 use orch_journal::{Journal, Reader, SharedReader};
 
@@ -107,7 +105,7 @@ fn take_in(kept: &mut BTreeMap<Place, Kept>, writes: &Writes, journal: &Arc<Jour
         for (label, values) in kv {
             for (key, value) in values {
                 let place = (plugin.clone(), label.clone(), key.clone());
-                let value = value.as_ref().and_then(|text| STANDARD.decode(text).ok());
+                let value = value.as_ref().map(|bytes| bytes.0.clone());
                 kept.insert(place, Kept { value, journal: journal.clone(), event });
             }
         }
@@ -208,7 +206,7 @@ mod tests {
     use super::*;
 
     fn writes(plugin: &str, values: impl IntoIterator<Item = (String, Option<&'static str>)>) -> Writes {
-        let values = values.into_iter().map(|(key, value)| (key, value.map(|text| STANDARD.encode(text))));
+        let values = values.into_iter().map(|(key, value)| (key, value.map(|text| text.as_bytes().into())));
         let kv = [("notes".to_owned(), values.collect())].into();
         Writes { kv, plugin: plugin.to_owned(), ..Writes::default() }
     }

@@ -122,15 +122,9 @@ impl Marks {
         Self { store, made: Mutex::default(), files, comings, key, name, task_file }
     }
 
-    /// One that cannot be read is as good as none: the task is done again.
-    fn last(&self, task: &str) -> Option<Mark> {
+    fn last(&self, task: &str) -> Result<Option<Mark>, StoreError> {
         let made = self.made.lock().unwrap_or_else(PoisonError::into_inner).get(task).cloned();
-        made.unwrap_or_else(|| {
-            self.store.read().mark(&self.task_file, task).unwrap_or_else(|error| {
-                tracing::warn!(task, %error, "what is known of a task cannot be read: it is done again");
-                None
-            })
-        })
+        made.map_or_else(|| self.store.read().mark(&self.task_file, task), Ok)
     }
 
     pub(super) fn keep(&self, task: &str, mark: Mark) {
@@ -143,13 +137,13 @@ impl Marks {
     }
 
     /// True if that is known of a task already.
-    pub(super) fn has(&self, task: &str, by: &MarkedBy) -> bool {
-        self.last(task).is_some_and(|mark| mark.by == *by && !mark.skipped)
+    pub(super) fn has(&self, task: &str, by: &MarkedBy) -> Result<bool, StoreError> {
+        Ok(self.last(task)?.is_some_and(|mark| mark.by == *by && !mark.skipped))
     }
 
     /// True if it is known how a task was done.
-    pub(super) fn knows(&self, task: &str) -> bool {
-        self.last(task).is_some_and(|mark| !mark.skipped)
+    pub(super) fn knows(&self, task: &str) -> Result<bool, StoreError> {
+        Ok(self.last(task)?.is_some_and(|mark| !mark.skipped))
     }
 
     /// An attempt begins: what was known of the task is true no more, however it ends.
@@ -202,7 +196,10 @@ impl Marks {
     }
 
     /// `is_done`: by an earlier run. Then its condition is not asked: that is for when it could start.
-    pub(super) fn check(&self, glance: &Glance, is_done: bool) -> Outcome {
+    ///
+    /// # Errors
+    /// What is known of the task cannot be read: then nobody can say whether it has to be done.
+    pub(super) fn check(&self, glance: &Glance, is_done: bool) -> Result<Outcome, StoreError> {
         let Glance { task, by, force, variable, is_kept, is_behind, .. } = glance;
         // Of what is done it is asked when that could start again.
         let missed = match &task.when {
@@ -219,30 +216,30 @@ impl Marks {
         match missed {
             Ok(None) => {}
             Ok(Some(why)) if glance.is_unfinished => {
-                return Outcome::Unasked(format!("it was begun and not done, and now {why}"));
+                return Ok(Outcome::Unasked(format!("it was begun and not done, and now {why}")));
             }
-            Ok(Some(why)) => return Outcome::Skipped(why),
-            Err(why) => return Outcome::Unasked(format!("its condition cannot be asked: {why}")),
+            Ok(Some(why)) => return Ok(Outcome::Skipped(why)),
+            Err(why) => return Ok(Outcome::Unasked(format!("its condition cannot be asked: {why}"))),
         }
         let at = now_ms();
         if !task.names_files() {
             let why = match is_done || glance.is_put_back {
-                true => match self.why_again(glance, is_done) {
+                true => match why_again(glance, is_done, self.last(task.id.as_str())?.as_ref()) {
                     Ok(why) => Some(why.to_owned()),
-                    Err(outcome) => return *outcome,
+                    Err(outcome) => return Ok(*outcome),
                 },
                 false => None,
             };
             let by = by.clone().filter(|_| task.when.is_some());
             let begun = by.map(|by| Begun { by, at, ..Begun::default() });
-            return Outcome::Stale { why, begun: Ok(begun) };
+            return Ok(Outcome::Stale { why, begun: Ok(begun) });
         }
-        let Some(by) = by else { return Outcome::Stale { why: None, begun: Ok(None) } };
-        let last = self.last(task.id.as_str());
+        let Some(by) = by else { return Ok(Outcome::Stale { why: None, begun: Ok(None) }) };
+        let last = self.last(task.id.as_str())?;
         let known = last.as_ref().map_or((&[][..], 0), |mark| (&mark.inputs[..], mark.at));
         let inputs = match self.files.look(&reads(task), known.0, known.1) {
             Ok(inputs) => inputs,
-            Err(why) => return Outcome::Stale { why: None, begun: Err(why) },
+            Err(why) => return Ok(Outcome::Stale { why: None, begun: Err(why) }),
         };
         let why = match (&last, force) {
             (_, true) => None,
@@ -252,27 +249,13 @@ impl Marks {
                 Ok(outputs) => {
                     let is_same = (&mark.by, &mark.inputs, &mark.outputs) == (by, &inputs, &outputs);
                     let renewed = Mark { by: by.clone(), inputs, outputs, at, skipped: false };
-                    return Outcome::Fresh((!is_same).then(|| Box::new(renewed)));
+                    return Ok(Outcome::Fresh((!is_same).then(|| Box::new(renewed))));
                 }
                 Err(why) => Some(why),
             },
         };
         let begun = Begun { by: by.clone(), inputs: inputs.into(), at, watch: None };
-        Outcome::Stale { why, begun: Ok(Some(begun)) }
-    }
-
-    /// Why a task without files that was done is done again, or that it is not.
-    fn why_again(&self, glance: &Glance, is_done: bool) -> Result<&'static str, Box<Outcome>> {
-        let last = self.last(glance.task.id.as_str());
-        let has_condition = glance.task.when.is_some();
-        match &last {
-            _ if glance.is_behind || (glance.force && !is_done) => Ok(BEHIND),
-            Some(mark) if mark.skipped && has_condition => Ok("its condition is asked again"),
-            Some(mark) if mark.skipped => Ok(LEFT_OUT),
-            None if has_condition && glance.said_at.is_none() => Ok(UNKNOWN),
-            _ if !is_done => Err(Box::new(Outcome::Fresh(None))),
-            _ => Err(Box::new(Outcome::Kept(kept(glance, last.as_ref())))),
-        }
+        Ok(Outcome::Stale { why, begun: Ok(Some(begun)) })
     }
 
     /// Hears from now on of what comes and goes among the files that a task reads, which an attempt begins at.
@@ -373,6 +356,19 @@ fn said(files: &Files, task: &Task) -> Result<Mark, String> {
     let inputs = files.look(&reads(task), &[], 0).map_err(|why| format!("input {why}"))?;
     let outputs = files.look(&task.outputs, &[], 0).map_err(|why| format!("output {why}"))?;
     Ok(Mark { by: MarkedBy::default(), inputs, outputs, at, skipped: false })
+}
+
+/// Why a task without files that was done is done again, or that it is not.
+fn why_again(glance: &Glance, is_done: bool, last: Option<&Mark>) -> Result<&'static str, Box<Outcome>> {
+    let has_condition = glance.task.when.is_some();
+    match last {
+        _ if glance.is_behind || (glance.force && !is_done) => Ok(BEHIND),
+        Some(mark) if mark.skipped && has_condition => Ok("its condition is asked again"),
+        Some(mark) if mark.skipped => Ok(LEFT_OUT),
+        None if has_condition && glance.said_at.is_none() => Ok(UNKNOWN),
+        _ if !is_done => Err(Box::new(Outcome::Fresh(None))),
+        _ => Err(Box::new(Outcome::Kept(kept(glance, last)))),
+    }
 }
 
 /// A person's word that a task is done stands for whatever is said of it.

@@ -10,7 +10,7 @@ use orch_journal::{JournalError, StoreError};
 
 use crate::config::operator::OperatorError;
 use crate::config::workspace::WorkspaceError;
-use crate::drive::error::{DriveError, journal_hint};
+use crate::drive::error::{DriveError, journal_hint, store_hint};
 use crate::engine::CallError;
 use crate::exit::{Exit, Fault};
 use crate::git::GitError;
@@ -66,20 +66,25 @@ impl From<SourceError> for Fault {
     }
 }
 
+fn store_exit(error: &StoreError) -> Exit {
+    match error {
+        StoreError::Held { .. } => Exit::StoreHeld,
+        StoreError::Io { .. } | StoreError::Sqlite(_) => Exit::HostError,
+        StoreError::Broken { .. }
+        | StoreError::Truncated { .. }
+        | StoreError::Rewritten { .. }
+        | StoreError::HeadForged { .. } => Exit::HostError,
+        _ => Exit::Usage,
+    }
+}
+
 impl From<StoreError> for Fault {
     fn from(error: StoreError) -> Self {
-        let exit = match &error {
-            StoreError::Held { .. } => Exit::StoreHeld,
-            StoreError::Io { .. } | StoreError::Sqlite(_) => Exit::HostError,
-            StoreError::Broken { .. }
-            | StoreError::Truncated { .. }
-            | StoreError::Rewritten { .. }
-            | StoreError::HeadForged { .. } => Exit::HostError,
-            _ => Exit::Usage,
+        let exit = store_exit(&error);
+        let hint = match &error {
+            StoreError::Sqlite(_) => Some(store_hint(&error)),
+            _ => error.hint(),
         };
-        let damaged = matches!(error, StoreError::Sqlite(_));
-        let hint =
-            error.hint().or_else(|| damaged.then(|| "`orch-host db check` says what is damaged".to_owned()));
         Self::new(exit, error.code(), hint, error)
     }
 }
@@ -139,6 +144,7 @@ impl From<DriveError> for Fault {
             | DriveError::NoVerifier { .. } => Exit::Usage,
             DriveError::Told(error) => told_exit(error),
             DriveError::Git(error) => git_exit(error),
+            DriveError::Store(error) => store_exit(error),
             DriveError::Interrupted => Exit::Interrupted,
             DriveError::Journal(_)
             | DriveError::Replay(_)

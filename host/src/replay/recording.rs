@@ -7,13 +7,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use orch_journal::Reader;
 use orch_journal::StoreError;
 use orch_journal::event::{
-    ABORTED, Actor, AnswerKept, EDITS_HELD, Ending, Event, HOST_GONE, Line, PluginPin, RunBased, RunStatus,
-    TaskIndex, Writes,
+    ABORTED, Actor, AnswerKept, CarriedValue, EDITS_HELD, Ending, Event, HOST_GONE, Line, PluginPin,
+    RunBased, RunStatus, TaskIndex, Writes,
 };
 use orch_task::NewFileTask;
 use orch_trust::digest::Sha256Digest;
@@ -226,37 +224,81 @@ impl Recording {
     /// Values of `kv` as the run found them.
     ///
     /// # Errors
-    /// What the store says.
-    pub fn values_before(&self, reader: &Reader) -> Result<KvValues, StoreError> {
+    /// What the store says; `Unkept` if runs that were taken out since had a part in them.
+    pub fn values_before(&self, reader: &Reader) -> Result<Result<KvValues, NotReplayable>, StoreError> {
         let streams = reader.runs()?.into_iter().map(|run| run.id).chain(reader.stream()?);
-        let mut written: Vec<(u64, Writes)> = Vec::new();
-        for stream in streams.filter(|stream| *stream != self.run) {
+        let mut written: Vec<(u64, Written)> = Vec::new();
+        for stream in streams {
             for event in reader.events(&stream) {
-                let (at, writes) = match event?.1 {
-                    Event::AttemptFinished(finished) => (finished.at, finished.writes),
-                    Event::Called(called) => (called.at, called.writes),
-                    Event::NoticeSent(sent) => (sent.at, sent.writes),
-                    _ => continue,
-                };
-                if at < self.at && writes.of_each().any(|one| !one.kv.is_empty()) {
-                    written.push((at, writes));
-                }
+                written.extend(Written::of(event?.1, stream == self.run));
             }
         }
         written.sort_by_key(|(at, _)| *at);
-        let mut values = KvValues::new();
-        for Writes { plugin, kv, .. } in written.iter().flat_map(|(_, writes)| writes.of_each()) {
-            for (label, key, value) in
-                kv.iter().flat_map(|(label, all)| all.iter().map(move |(key, value)| (label, key, value)))
-            {
-                let place = (plugin.clone(), label.clone(), key.clone());
-                match value.as_ref().and_then(|text| STANDARD.decode(text).ok()) {
-                    Some(value) => drop(values.insert(place, value)),
-                    None => drop(values.remove(&place)),
+        let (mut values, mut before) = (KvValues::new(), None);
+        for (at, written) in written {
+            if at >= self.at && before.is_none() {
+                before = Some(values.clone());
+            }
+            match written {
+                Written::ByCall { is_own, writes } => {
+                    if !is_own || at >= self.at {
+                        take_in(&mut values, &writes);
+                    }
+                }
+                Written::AtPrune(carried) => {
+                    // What is left of all runs says whether those that went had written any of it.
+                    if before.is_some() && carried != values {
+                        let what = "values that runs had kept which were taken out since".to_owned();
+                        return Ok(Err(NotReplayable::Unkept { run: self.run.clone(), what }));
+                    }
+                    values = carried;
                 }
             }
         }
-        Ok(values)
+        Ok(Ok(before.unwrap_or(values)))
+    }
+}
+
+/// What changed values of `kv`.
+enum Written {
+    ByCall {
+        /// Of the run itself.
+        is_own: bool,
+        writes: Box<Writes>,
+    },
+    /// All values, as runs were taken out.
+    AtPrune(KvValues),
+}
+
+impl Written {
+    fn of(event: Event, is_own: bool) -> Option<(u64, Self)> {
+        let at = match &event {
+            Event::AttemptFinished(finished) => finished.at,
+            Event::Called(called) => called.at,
+            Event::NoticeSent(sent) => sent.at,
+            Event::RunsPruned(pruned) => pruned.at,
+            _ => return None,
+        };
+        if let Event::RunsPruned(pruned) = event {
+            let value = |one: CarriedValue| ((one.plugin, one.label, one.key), one.value.0);
+            return Some((at, Self::AtPrune(pruned.kv.into_iter().map(value).collect())));
+        }
+        let writes = event.writes().filter(|writes| writes.of_each().any(|one| !one.kv.is_empty()))?;
+        Some((at, Self::ByCall { is_own, writes: Box::new(writes.clone()) }))
+    }
+}
+
+fn take_in(values: &mut KvValues, writes: &Writes) {
+    for Writes { plugin, kv, .. } in writes.of_each() {
+        for (label, key, value) in
+            kv.iter().flat_map(|(label, all)| all.iter().map(move |(key, value)| (label, key, value)))
+        {
+            let place = (plugin.clone(), label.clone(), key.clone());
+            match value {
+                Some(bytes) => drop(values.insert(place, bytes.0.clone())),
+                None => drop(values.remove(&place)),
+            }
+        }
     }
 }
 

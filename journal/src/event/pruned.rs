@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::bytes::Bytes;
 use super::who::Who;
 
 /// Runs that a person took out, and what the tables that runs share had then: it follows from no event any more.
@@ -39,8 +40,7 @@ pub struct CarriedValue {
     pub plugin: String,
     pub label: String,
     pub key: String,
-    /// As base64.
-    pub value: String,
+    pub value: Bytes,
 }
 
 /// What was known of one task of a task file; the columns of `known`.

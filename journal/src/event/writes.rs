@@ -10,6 +10,7 @@ use orch_task::{Command, Kind, Task, TaskId};
 use serde::{Deserialize, Serialize};
 
 use super::act::ServiceAct;
+use super::bytes::Bytes;
 use crate::artifacts::Artifact;
 
 /// A task that a plugin asked for, checked against its grant and the field limits; any task file can have it.
@@ -50,9 +51,9 @@ impl AskedTask {
 /// Tasks that it asked for follow as `tasks_added`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Writes {
-    /// By label, then key; `None` removes. Values as base64.
+    /// By label, then key; `None` removes.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub kv: BTreeMap<String, BTreeMap<String, Option<String>>>,
+    pub kv: BTreeMap<String, BTreeMap<String, Option<Bytes>>>,
     /// The plugin that owns `kv`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub plugin: String,

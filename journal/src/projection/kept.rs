@@ -1,7 +1,5 @@
 //! Rows of what a call left in the host's own store.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use rusqlite::params;
 use serde_json::json;
 
@@ -71,10 +69,8 @@ pub(super) fn write_kept(
     for Writes { plugin: owner, kv, .. } in writes.of_each() {
         for (label, values) in kv {
             for (key, value) in values {
-                // What is no value removes none.
-                let value = value.as_ref().map(|text| STANDARD.decode(text)).transpose();
-                match value.map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))? {
-                    Some(bytes) => sql.kv_set.execute(params![owner, label, key, bytes])?,
+                match value {
+                    Some(bytes) => sql.kv_set.execute(params![owner, label, key, bytes.0])?,
                     None => sql.kv_removed.execute(params![owner, label, key])?,
                 };
             }

@@ -1,7 +1,5 @@
 //! Rows of runs that were taken out, and of what they left to others.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use rusqlite::params;
 
 use crate::chain::run_key;
@@ -26,9 +24,7 @@ pub(super) fn write_pruned(sql: &mut ProjectionSql<'_>, pruned: &RunsPruned) -> 
     }
     sql.once("DELETE FROM @.kv")?.execute([])?;
     for value in &pruned.kv {
-        // As `kv_set` takes it: what is no base64 was no value.
-        let Ok(bytes) = STANDARD.decode(&value.value) else { continue };
-        sql.kv_set.execute(params![value.plugin, value.label, value.key, bytes])?;
+        sql.kv_set.execute(params![value.plugin, value.label, value.key, value.value.0])?;
     }
     sql.once("DELETE FROM @.known")?.execute([])?;
     let mut known = sql.once("INSERT INTO @.known VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;

@@ -87,7 +87,7 @@ pub(crate) fn finished(status: RunStatus) -> Event {
 }
 
 pub(crate) fn kv(plugin: &str, key: &str, value: Option<&str>) -> Writes {
-    let value = value.map(str::to_owned);
+    let value = value.map(|text| text.as_bytes().into());
     Writes {
         kv: [("notes".to_owned(), [(key.to_owned(), value)].into())].into(),
         plugin: plugin.to_owned(),

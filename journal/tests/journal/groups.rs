@@ -161,8 +161,12 @@ fn what_could_not_be_read_back_is_refused_and_harms_nothing() {
     };
     let infinite =
         orch_journal::event::Writes { metrics: vec![metric("m", f64::INFINITY)], ..Default::default() };
-    assert_eq!(journal.append(with(infinite)).unwrap_err().code(), "metric-not-finite");
-    assert_eq!(journal.append(with(kv("p", "k", Some("!")))).unwrap_err().code(), "kv-not-base64");
+    // Also of what a provider wrote that it asked.
+    let provided =
+        orch_journal::event::Writes { provided: vec![infinite.clone()], ..kv("p", "k", Some("1")) };
+    for writes in [infinite, provided] {
+        assert_eq!(journal.append(with(writes)).unwrap_err().code(), "metric-not-finite");
+    }
     journal.append(attempt(1, 1)).unwrap();
     store.close().unwrap();
 }

@@ -27,7 +27,7 @@ fn answered(key: &str, ids: &[&str]) -> Event {
         task: None,
         rerun: false,
         fault: None,
-        writes: kv("demo/x", key, Some("MQ==")),
+        writes: kv("demo/x", key, Some("1")),
         asked: ids.iter().map(asked).collect(),
         token: Some("mine".to_owned()),
         at: 2,

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use orch_host::console::Console;
+use orch_host::machine::with_stack;
 
 use crate::commands::Command;
 
@@ -26,6 +27,12 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
+    // A file beyond `ulimit -f` is an error, and not the end of the program without a word.
+    orch_supervisor::survive_large_files();
+    with_stack(carry_out)
+}
+
+fn carry_out() -> ExitCode {
     let console = Console::detect();
     let outcome = Arguments::parse().command.run(&console);
     ExitCode::from(console.conclude(outcome).code())

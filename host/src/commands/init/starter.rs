@@ -18,6 +18,7 @@ use orch_trust::policy::{SandboxPreset, entry_naming};
 
 use super::super::plugin;
 use crate::config::operator::{Operator, OperatorError};
+use crate::config::workspace::one_spelling;
 use crate::console::{Console, escape};
 use crate::exit::{Exit, Fault};
 use crate::package;
@@ -71,9 +72,11 @@ impl StarterArgs {
         if operator.anchor.is_some() {
             return Err(OperatorError::KeyBesideRoot { path: PathBuf::from("publisher.toml") }.into());
         }
-        let bound = match place.workspace.join("config.yaml").symlink_metadata() {
+        let config = one_spelling(place.workspace.join("config.yaml"))?;
+        let bound = match config.symlink_metadata() {
             Ok(_) => Some(place.config()?.roles.ids().into_iter().collect()),
-            Err(_) => None,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => return Err(place::io(&config, "look at", error)),
         };
         let starter = Starter::read(&Starter::find(self.packages.as_deref())?, bound)?;
         let certifier = Certifier::beside(&operator.home, None)?;

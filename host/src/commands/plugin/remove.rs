@@ -28,16 +28,11 @@ pub(super) fn run(args: &RemoveArgs, operator: &Operator, console: Console) -> O
     let id = PluginId::parse(&args.id).map_err(|error| place::input("plugin-id", None, error.to_string()))?;
     let place = Place::from_args(&args.place)?;
     let _keeping = operator.keeping()?;
-    if place.config()?.roles.ids().iter().any(|bound| *bound == id.as_str()) {
-        let hint = "take it out of `config.yaml` first".to_owned();
-        let what = format!("`{}` binds `{id}`", place.workspace.join("config.yaml").display());
-        return Err(place::input("plugin-in-use", Some(hint), what));
-    }
     let mut lock = place.lock()?;
     let was_pinned = lock.plugins.remove(&id).is_some();
-    let users = users(operator, &id, &place.workspace)?;
     let kept = operator.home.join("packages").join(id.to_string());
-    if !was_pinned && users.is_empty() && kept.symlink_metadata().is_err() {
+    let is_kept = kept.symlink_metadata().is_ok();
+    if !was_pinned && !is_kept {
         let hint = "`orch-host plugin list` shows what is kept".to_owned();
         return Err(place::input(
             "plugin-not-kept",
@@ -45,6 +40,13 @@ pub(super) fn run(args: &RemoveArgs, operator: &Operator, console: Console) -> O
             format!("`{id}` is neither pinned here nor kept"),
         ));
     }
+    if place.config()?.roles.ids().iter().any(|bound| *bound == id.as_str()) {
+        let hint = "take it out of `config.yaml` first".to_owned();
+        let what = format!("`{}` binds `{id}`", place.workspace.join("config.yaml").display());
+        return Err(place::input("plugin-in-use", Some(hint), what));
+    }
+    // What is not kept on this host is kept for nobody.
+    let users = if is_kept { users(operator, &id, &place.workspace)? } else { Vec::new() };
     if was_pinned {
         write_lock(&place, &lock)?;
         console.line(&format!("{id}: no longer pinned in `orch.lock`"));

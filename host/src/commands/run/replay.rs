@@ -65,7 +65,7 @@ pub(super) fn run(
         None => oid(&recording.based.base)?,
     };
     let rules = held_to(rules::wanted(args, &config, operator, &admitted, console), &recording, base);
-    let values = recording.values_before(&reader)?;
+    let values = recording.values_before(&reader)?.map_err(refused)?;
     drop(reader);
 
     let begun = Instant::now();
