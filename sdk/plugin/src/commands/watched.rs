@@ -13,6 +13,9 @@ use orch_plugin::changes::Mark;
 /// How often it is looked whether something was edited.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
+/// Editors write a file in steps: an edit is over when nothing changed for so long.
+const SETTLED: Duration = Duration::from_millis(30);
+
 /// Now and after each edit in one of them.
 pub(super) fn watch(folders: &[&Path], console: &Console, mut round: impl FnMut() -> Outcome) -> ! {
     let mut marks = marks(folders);
@@ -35,7 +38,7 @@ fn marks(folders: &[&Path]) -> Vec<Mark> {
     folders.iter().map(|folder| Mark::of(folder)).collect()
 }
 
-/// Waits for an edit.
+/// Waits for an edit, and until it is over.
 fn edited(folders: &[&Path], before: &[Mark], console: &Console) -> Vec<Mark> {
     loop {
         let now = marks(folders);
@@ -43,8 +46,20 @@ fn edited(folders: &[&Path], before: &[Mark], console: &Console) -> Vec<Mark> {
         let changed = each.into_iter().find_map(|(folder, (before, now))| now.first_change(before, folder));
         if let Some(file) = changed {
             console.line(&format!("edited   {}", escape(&file)));
-            return now;
+            return settled(folders, now);
         }
         std::thread::sleep(LOOK_EVERY);
+    }
+}
+
+/// The marks once they stay as they are.
+fn settled(folders: &[&Path], mut last: Vec<Mark>) -> Vec<Mark> {
+    loop {
+        std::thread::sleep(SETTLED);
+        let now = marks(folders);
+        if now == last {
+            return now;
+        }
+        last = now;
     }
 }
