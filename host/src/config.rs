@@ -11,4 +11,4 @@ pub mod secret;
 pub mod secrets;
 pub mod tokens;
 pub mod workspace;
-mod workspaces;
+pub(crate) mod workspaces;

@@ -9,6 +9,7 @@ mod act;
 mod added;
 mod attempt;
 mod bytes;
+mod called;
 mod choice;
 mod edits;
 mod file;
@@ -33,6 +34,7 @@ pub use act::{AskedAct, ServiceAct};
 pub use added::{AddedTask, EnvSeal, task_digest};
 pub use attempt::{ABORTED, AttemptFinished, EDITS_HELD, Ending, HOST_GONE, Unkept};
 pub use bytes::Bytes;
+pub use called::{Called, FAILURE};
 pub use choice::Choice;
 pub use edits::{EditsAccepted, EditsKept, RunBased};
 pub use file::FileChange;
@@ -447,7 +449,7 @@ pub struct PluginPin {
     pub roles: Vec<String>,
     /// SHA-256 of `component.wasm`.
     pub component: String,
-    /// `certified (local)`, `certified` or `unsigned`.
+    /// `certified`, `certified (local)`, `development` or `unsigned`.
     pub trust: String,
 }
 
@@ -466,41 +468,6 @@ pub enum Decision {
     Start(Vec<TaskIndex>),
     Wait,
     Finished(String),
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Called {
-    /// `reflect`, `analyze`, `audit` or `verify`; `handle` of a service.
-    pub call: String,
-    pub plugin: String,
-    /// The task that a verifier looked at; absent for the run.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub task: Option<TaskIndex>,
-    /// Called before a crash already.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub rerun: bool,
-    /// Why there is no answer: stable code and message.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fault: Option<(String, String)>,
-    #[serde(default, skip_serializing_if = "Writes::is_empty")]
-    pub writes: Writes,
-    /// What a service asked for; the run at work takes them in, or the next one.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub asked: Vec<AskedTask>,
-    /// Name of the token that was shown to a service.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub token: Option<String>,
-    pub at: u64,
-}
-
-/// Code of a call that the plugin itself refused.
-pub const FAILURE: &str = "failure";
-
-impl Called {
-    /// True when a verifier answered: what it sees now stands for what it saw before on the same subject.
-    pub fn replaces_findings(&self) -> bool {
-        self.call == "verify" && self.fault.is_none()
-    }
 }
 
 fn is_false(value: &bool) -> bool {

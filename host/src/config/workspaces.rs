@@ -30,7 +30,7 @@ pub(super) fn paths(text: &str) -> Vec<PathBuf> {
 ///
 /// # Errors
 /// `WorkspaceName`.
-pub fn check_name(workspace: &Path) -> Result<(), OperatorError> {
+pub(crate) fn check_name(workspace: &Path) -> Result<(), OperatorError> {
     line(workspace).map(drop)
 }
 

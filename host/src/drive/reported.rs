@@ -123,7 +123,7 @@ mod tests {
     }
     #[test]
     fn values_written_over_others_count_each_time_and_those_of_providers_for_these() {
-        let value = |bytes| BTreeMap::from([("k".to_owned(), Some(Bytes(vec![0; bytes / 4 * 3])))]);
+        let value = |bytes: usize| BTreeMap::from([("k".to_owned(), Some(Bytes(vec![0; bytes / 4 * 3])))]);
         let kv = |plugin: &str, bytes| Writes {
             plugin: plugin.to_owned(),
             kv: BTreeMap::from([("notes".to_owned(), value(bytes))]),

@@ -211,7 +211,7 @@ mod tests {
     #[test]
     fn lines_of_the_plugin_are_told_from_those_of_others() {
         let id = PluginId::parse("acme/hello").unwrap();
-        let said = |line| said_by(line, &id);
+        let said = |line: &str| said_by(line, &id);
         let stamp = "2026-12-01T03:00:00.000Z";
         assert_eq!(said(&format!("{stamp} info  acme/hello: a: b")).as_deref(), Some("info: a: b"));
         assert_eq!(said(&format!("{stamp} error acme/hello: panicked")).as_deref(), Some("error: panicked"));

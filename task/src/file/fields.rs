@@ -50,7 +50,7 @@ pub(crate) fn read_task(text: &str, placed: Placed) -> Result<Read, TaskFileErro
     let mut status = None;
     let mut added_by = None;
     let mut env = (Env::default(), place);
-    let mut tree_place = place;
+    let (mut tree_place, mut command_place) = (place, place);
     let mut dependency_places = Vec::new();
     // What the host writes counts at the task itself: what is merged in belongs to another one.
     let is_own = |key: &Placed| entry.is_own && key.at.is_own;
@@ -66,7 +66,10 @@ pub(crate) fn read_task(text: &str, placed: Placed) -> Result<Read, TaskFileErro
             "id" => {}
             "description" => task.description = field.description()?,
             "kind" => task.kind = field.kind()?,
-            "command" => task.command = Some(field.command()?),
+            "command" => {
+                task.command = Some(field.command()?);
+                command_place = field.value.at.place;
+            }
             "env" => env = (field.env()?, key.at.place),
             "priority" => {
                 task.priority = field.integer("a whole number from -2147483648 to 2147483647")?.unwrap_or(0)
@@ -106,12 +109,26 @@ pub(crate) fn read_task(text: &str, placed: Placed) -> Result<Read, TaskFileErro
     if task.tree == Tree::Mine && (task.names_files() || asks_for_a_path) {
         return Err(TaskFileError::FilesOfMine { place: tree_place });
     }
+    if task.kind == Kind::shell() && task.command.as_ref().is_some_and(says_nothing) {
+        return Err(TaskFileError::WrongType {
+            key: "command".to_owned(),
+            found: "a comment alone".to_owned(),
+            expected: "a line that runs something; a task that only joins others has no `command`",
+            place: command_place,
+        });
+    }
     let (env, at) = env;
     if added_by.is_some() && !env.is_empty() {
         return Err(TaskFileError::PluginEnv { place: at });
     }
     let task = FileTask { task, status, added_by, env, line: place.line, column: place.column, spots };
     Ok(Read { task, dependency_places })
+}
+
+/// True of a line that a shell would be done with at once, having run nothing.
+fn says_nothing(command: &Command) -> bool {
+    let Command::Shell(lines) = command else { return false };
+    lines.lines().map(str::trim_start).all(|line| line.is_empty() || line.starts_with('#'))
 }
 
 struct Field<'a> {

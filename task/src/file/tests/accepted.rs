@@ -24,6 +24,13 @@ fn ids(text: &str) -> Vec<String> {
 }
 
 #[test]
+fn what_is_a_comment_to_a_shell_is_a_text_to_others() {
+    let heading = |command: &str| Some(Command::Shell(command.to_owned()));
+    assert_eq!(one("- {id: a, kind: phase, command: '# Goal'}").command, heading("# Goal"));
+    assert_eq!(one("- {id: a, command: \"# why\\ntrue\"}").command, heading("# why\ntrue"));
+}
+
+#[test]
 fn a_list_may_be_empty() {
     for text in ["[]", "[]\n", "tasks: []\n", "---\n[]\n", "# nothing yet\n[]", "x: 1\ntasks: []\ny: 2\n"] {
         assert_eq!(read(text).tasks().len(), 0, "{text:?}");

@@ -230,6 +230,8 @@ fn fields() {
     wrong("command: []", 12, "`command` is an empty list");
     wrong("when: {}", 9, "`when` is an empty mapping, expected a mapping with `exists`");
     wrong("command: ' '", 12, "`command` is ` `");
+    wrong("command: '# nothing'", 12, "`command` is a comment alone, expected a line that runs something");
+    wrong("command: \"# a\\n\\n  # b\"", 12, "`command` is a comment alone");
     wrong(
         "command: ['', x]",
         12,
