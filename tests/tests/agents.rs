@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail loudly")]
 
 mod coder;
+mod informed;
 mod obeyed;
 mod replayed;
 mod untold;
