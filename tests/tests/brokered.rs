@@ -12,8 +12,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use orch_journal::event::Event;
 use orch_tests::random::Random;
 use orch_tests::served::{Answer, Served, serve};
@@ -151,7 +149,7 @@ impl Broker {
             let Event::Called(called) = event.unwrap().1 else { continue };
             for (key, value) in called.writes.kv.get("queue").into_iter().flatten() {
                 let (Some(id), Some(value)) = (key.strip_prefix("t/"), value) else { continue };
-                let task: Value = serde_json::from_slice(&STANDARD.decode(value).unwrap()).unwrap();
+                let task: Value = serde_json::from_slice(&value.0).unwrap();
                 if !task["ended"].is_null() {
                     *found.entry(id.to_owned()).or_default() += 1;
                 }

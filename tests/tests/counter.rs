@@ -8,9 +8,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use orch_journal::Event;
+use orch_journal::event::Bytes;
 use orch_tests::random::Random;
 use orch_tests::served::{Served, exchange, serve, whole_answer};
 use orch_tests::{Workspace, out};
@@ -74,9 +73,8 @@ fn kept(workspace: &Workspace) -> Vec<((u64, u64), u64)> {
     let counted = |event: Event| {
         let Event::Called(called) = event else { return None };
         let mut values = called.writes.kv["notes"].clone();
-        let number = |value: Option<String>| -> u64 {
-            String::from_utf8(STANDARD.decode(value.unwrap()).unwrap()).unwrap().parse().unwrap()
-        };
+        let number =
+            |value: Option<Bytes>| -> u64 { String::from_utf8(value.unwrap().0).unwrap().parse().unwrap() };
         let counter = number(values.remove("n").unwrap());
         let (client, value) = values.pop_first().unwrap();
         Some(((client.strip_prefix('c').unwrap().parse().unwrap(), number(value)), counter))
