@@ -28,6 +28,8 @@ use crate::whole_file;
 pub use faults::is_approval;
 
 const LOCK_BYTES_MAX: u64 = 1 << 20;
+/// What is written there before there is a store, by whoever makes the folder; the task files are of `index` and of a replay.
+const BEFORE_A_STORE: [&str; 3] = [".gitignore", "index.yml", "tasks.yml"];
 /// Folders of a workspace that are no place for a store.
 const OF_OTHERS: [&str; 2] = ["logs", ".git"];
 /// Of a file of trust or a workflow that somebody names.
@@ -152,7 +154,7 @@ impl Place {
             Ok(_) => {
                 let entries =
                     std::fs::read_dir(&self.state).map_err(|error| io(&self.state, "read", error))?;
-                let is_ours = |name: &std::ffi::OsStr| name == ".gitignore";
+                let is_ours = |name: &std::ffi::OsStr| BEFORE_A_STORE.iter().any(|ours| name == *ours);
                 match entries.flatten().any(|entry| !is_ours(&entry.file_name())) {
                     true => "holds other things",
                     false => return Ok(()),

@@ -38,6 +38,7 @@ pub fn run(args: &IndexArgs, home: Option<&Path>, console: Console) -> Outcome {
         let what = "no plugin executes kind `index`".to_owned();
         return Err(place::input("index-unbound", Some(hint.to_owned()), what));
     }
+    place.check_state()?;
     let path = place.state.join(TASK_FILE);
     let io = |error| place::io(&path, "write", error);
     whole_file::make_own_folder(&place.state).map_err(io)?;
