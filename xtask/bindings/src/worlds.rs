@@ -217,7 +217,7 @@ mod tests {
         let of =
             |world: &str| text.split(&format!("world {world} {{")).nth(1).unwrap().split('}').next().unwrap();
         assert!(
-            of("capabilities").contains("orch:metrics/metrics@0.1.1")
+            of("capabilities").contains("orch:metrics/metrics@0.1.2")
                 && !of("capabilities").contains("metrics@0.1.0")
         );
         assert!(of("older").contains("orch:metrics/metrics@0.1.0"));
