@@ -83,8 +83,8 @@ fn what_comes_and_goes_beside_what_a_task_reads_costs_no_record() {
     for (inputs, script) in [
         ("d/*.c", "echo 2 > d/t; mv d/t d/o; touch d/x.h; rm d/x.h; mkdir d/e; touch d/e/x.c; rm -r d/e"),
         ("*.c", "touch o.tmp; mv o.tmp o; mkdir -p d/e; touch d/e/x.c; rm -r d/e"),
-        ("**/*.c", "mkdir -p t/w/e; sleep 0.2; touch t/w/e/x.o; mv t/w t/f; rm -r t/f/e; rm -r t"),
-        ("**/*.c", "mv empty other; sleep 0.2; rm -r other"),
+        ("**/*.c", "mkdir -p t/w/e; sleep 1; touch t/w/e/x.o; mv t/w t/f; rm -r t/f/e; rm -r t"),
+        ("**/*.c", "mv empty other; sleep 1; rm -r other"),
         ("current/x.c", "touch r1/y.c; rm r1/y.c; touch y; rm y"),
         ("d/x.c", "chmod 755 d; touch d/y.c; rm d/y.c"),
     ] {

@@ -154,7 +154,7 @@ fn what_is_known_of_a_task_and_cannot_be_read_ends_the_run() {
     workspace.write("in", "");
     workspace.run(&[], 0);
     let store = rusqlite::Connection::open(workspace.path().join(".orch/state.db")).unwrap();
-    assert_eq!(store.execute("UPDATE known SET mark = CAST(mark AS BLOB)", []).unwrap(), 1);
+    assert_eq!(store.execute("UPDATE known SET mark = CAST(x'ff' AS TEXT)", []).unwrap(), 1);
     drop(store);
     let said = err(&workspace.run(&[], 5));
     assert!(said.contains("code: store-sqlite") && said.contains("db check"), "{said}");

@@ -260,7 +260,7 @@ fn a_row_that_cannot_be_read_is_an_error_and_no_empty_value() {
     let workspace = Workspace::new("- {id: a, kind: note}\n- {id: b, kind: note, dependencies: [a]}\n");
     workspace.run(&[], 0);
     let run = workspace.reader().runs().unwrap()[0].id.clone();
-    let row = "INSERT INTO metrics VALUES (?1 || '-00000001-0', ?2, 'demo/x', 'size', 1.0, '1', '{')";
+    let row = "INSERT INTO metrics VALUES (?1 || '-00000001-0', ?2, NULL, 'demo/x', 'size', 1.0, '1', '{', '', 1, 0)";
     // How the ids of a run's rows begin.
     let key: String = {
         let store = rusqlite::Connection::open(workspace.path().join(".orch/state.db")).unwrap();

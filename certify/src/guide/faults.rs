@@ -174,11 +174,26 @@ pub(super) const FAULTS: &[Faults] = &[
             ),
             ("machine-folder", "a folder that a run writes into takes no file; the cause says why"),
             ("open-files", "the limit of open files is too low for any run"),
+            ("stack", "the limit of the stack is too low for what sees to commands"),
         ],
     },
     Faults {
         said_by: "said by `orch-host` of the operator's folder and of what comes into it",
         codes: &[
+            (
+                "development-beside-root",
+                "a folder is marked as of a host of development, and trusts by a root, whose word does not count there",
+            ),
+            (
+                "development-folder",
+                "a host of development is made in a folder of its own, and something else is there",
+            ),
+            (
+                "development-key",
+                "a certifier of level `development` is in the folder of an ordinary host, on which its word counts for nothing",
+            ),
+            ("development-mark", "the mark of a host of development was made for another folder, or by hand"),
+            ("development-runs-only", "a host of development runs tasks for its author, and serves nobody"),
             ("no-random", "the machine gives no random numbers"),
             ("no-trust-root", "the host has no trust root, and a list counts only under one"),
             ("operator-file", "a file of the operator's folder is malformed, or no regular file"),

@@ -393,7 +393,7 @@ async fn a_planner_may_not_import_what_writes() {
     let compiled = engine.compile(candidate("planner", &core, json!({"metrics": {}}), json!({}))).unwrap();
     let Err(error) = Planner::link(&engine, compiled) else { panic!("it was linked") };
     assert_eq!(error.code(), "plugin-link");
-    assert!(error.to_string().contains("orch:metrics/metrics@0.1.1"), "{error}");
+    assert!(error.to_string().contains("orch:metrics/metrics@0.1.2"), "{error}");
 }
 
 #[test]

@@ -204,7 +204,7 @@ fn the_host_reads_no_other_variables_than_these() {
         // The whole environment, handed on where a grant names a variable; and `PATH`.
         ("host/src/capability/environment.rs", 2),
         // `PATH`: which usual tools are there, to be shown and granted.
-        ("host/src/commands/init/starter.rs", 1),
+        ("host/src/starter/tools.rs", 1),
         // `XDG_CONFIG_HOME`, `XDG_STATE_HOME` and `HOME` in one place, `PLUGIN_SIGNING_KEY`.
         ("host/src/config/operator.rs", 2),
         // `XDG_RUNTIME_DIR`: where the host at work is found.
