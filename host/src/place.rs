@@ -152,10 +152,11 @@ impl Place {
             }
             Ok(_) if has("lock") || has(STORE_FILE) => return Ok(()),
             Ok(_) => {
-                let entries =
-                    std::fs::read_dir(&self.state).map_err(|error| io(&self.state, "read", error))?;
+                let unread = |error| io(&self.state, "read", error);
+                let entries = std::fs::read_dir(&self.state).map_err(unread)?;
                 let is_ours = |name: &std::ffi::OsStr| BEFORE_A_STORE.iter().any(|ours| name == *ours);
-                match entries.flatten().any(|entry| !is_ours(&entry.file_name())) {
+                let other = entries.map(|entry| Ok(!is_ours(&entry?.file_name())));
+                match other.collect::<Result<Vec<_>, _>>().map_err(unread)?.contains(&true) {
                     true => "holds other things",
                     false => return Ok(()),
                 }
